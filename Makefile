@@ -1,0 +1,124 @@
+# fullrank's commands; `make` alone lists them, CONTRIBUTING.md says more.
+#
+# All that is built goes to BUILD and the work tree stays clean. Another folder
+# (make test BUILD=/tmp/mine) keeps two runs at the same time apart.
+
+BUILD = .build
+FILTER =
+
+ROOT := $(CURDIR)
+OUT = $(abspath $(BUILD))
+# The tests run on a copy in a library of their own, not on the user's.
+LIB = $(OUT)/lib
+WITH_LIB = R_LIBS="$(LIB)$${R_LIBS:+:$$R_LIBS}"
+
+# Neither tests nor checks use more than two cores.
+export OMP_THREAD_LIMIT = 2
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+	  awk -F '|' '{ printf "make %-11s %s\n", $$1, $$2 }'
+
+## For users ------------------------------------------------------------------
+
+setup: ## install what this machine lacks for all the commands here
+	@sh tools/setup.sh dev
+
+install: setup-run copy ## install the package into R's library
+	@$(INSTALL) --library="$$(Rscript tools/library.R)" "$(OUT)/package"
+
+demo: install ## install the package and fit three real posteriors, with plots
+	@Rscript inst/examples/demo.R
+
+test: setup-test lib ## run all tests (FILTER=name: the test files that match)
+	@core=none; \
+	if ls tests/core/*.c >/dev/null 2>&1; then \
+	  if $(CORE) -s CC=$(CC) possible; then \
+	    $(CORE) -s CC=$(CC) VARIANT=plain build || exit 1; \
+	    core="$(OUT)/core/$(CC)-plain/core-tests"; \
+	  else core=skip; fi; \
+	fi; \
+	$(WITH_LIB) Rscript tools/run-tests.R "$$core" $(FILTER)
+
+## For developers -------------------------------------------------------------
+
+core-test: setup-test ## compile the C core alone and run its tests (CC=clang: with clang)
+	@$(CORE) CC=$(CC) VARIANT=plain run
+
+asan: setup ## the same under the address and undefined-behaviour sanitizers
+	@for cc in gcc clang; do $(CORE) CC=$$cc VARIANT=asan FLAGS="$(SANITIZE)" run || exit 1; done
+
+valgrind: setup ## the same under valgrind
+	@$(CORE) CC=$(CC) VARIANT=plain RUNNER="$(VALGRIND)" run
+
+valgrind-r: setup lib ## a short R session with the package under valgrind
+	@$(WITH_LIB) R -d "$(VALGRIND) --leak-check=no" --vanilla -s -f tools/valgrind.R
+
+document: setup ## write NAMESPACE and man/ from the comments in R/
+	@Rscript -e 'roxygen2::roxygenise(load_code = "source")'
+
+vignettes: setup lib ## build the vignettes, into BUILD/vignettes
+	@$(WITH_LIB) Rscript -e 'for (file in Sys.glob("vignettes/*.Rmd")) \
+	  rmarkdown::render(file, output_dir = "$(OUT)/vignettes", \
+	    intermediates_dir = "$(OUT)/vignettes", quiet = TRUE)'
+
+bench: setup lib ## run the measurements in bench/
+	@for file in bench/*.R; do echo "== $$file"; $(WITH_LIB) Rscript $$file || exit 1; done
+
+check-quick: setup-test ## R CMD check --as-cran without tests, vignettes and network
+	@mkdir -p "$(OUT)/check-quick"
+	@Rscript tools/check.R "$(OUT)/check-quick" quick
+
+check: setup ## R CMD check --as-cran, all of it
+	@mkdir -p "$(OUT)/check"
+	@Rscript tools/check.R "$(OUT)/check" full
+
+check-full: setup ## all checks, however slow: run before an issue is called done
+	$(MAKE) test
+	$(MAKE) core-test CC=gcc
+	$(MAKE) core-test CC=clang
+	$(MAKE) asan
+	$(MAKE) valgrind
+	$(MAKE) valgrind-r
+	$(MAKE) check
+
+clean: ## remove all that was built
+	rm -rf "$(OUT)"
+
+## Steps of the above ---------------------------------------------------------
+
+setup-run setup-test:
+	@sh tools/setup.sh $(@:setup-%=%)
+
+# R CMD INSTALL leaves object files beside the sources. It is given a copy, and
+# the copy's objects are kept, so that only what has changed is compiled again.
+copy:
+	@mkdir -p "$(OUT)/package"
+	@find "$(OUT)/package" -mindepth 1 -maxdepth 1 ! -name src -exec rm -rf {} +
+	@tar -cf - --exclude='*.o' --exclude='*.so' \
+	  $(wildcard DESCRIPTION NAMESPACE NEWS.md R data inst man src) | \
+	  tar -xf - -C "$(OUT)/package"
+
+# MAKEFLAGS is set anew: R's make is not to inherit variables said to this one.
+INSTALL = R_MAKEVARS_USER="$(ROOT)/tools/Makevars" MAKEFLAGS=-j2 R CMD INSTALL
+
+# Folders are among the prerequisites because a deleted file shows only there.
+SOURCES = $(shell find DESCRIPTION NAMESPACE R data inst src 2>/dev/null)
+INSTALLED = $(LIB)/fullrank/DESCRIPTION
+
+lib: $(INSTALLED)
+$(INSTALLED): $(SOURCES)
+	@$(MAKE) --no-print-directory copy
+	@mkdir -p "$(LIB)"
+	@$(INSTALL) --no-docs --library="$(LIB)" "$(OUT)/package"
+
+CORE = $(MAKE) --no-print-directory -j2 -C tests/core BUILD="$(OUT)"
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full
+CC = cc
+
+# Setting up comes before building, also under make -j.
+.NOTPARALLEL:
+.PHONY: help setup install demo test core-test asan valgrind valgrind-r document \
+  vignettes bench check-quick check check-full clean setup-run setup-test copy \
+  lib

@@ -1,0 +1,74 @@
+# R CMD check --as-cran on a freshly built package, in the folder given.
+#
+#   Rscript tools/check.R FOLDER quick|full
+#
+# quick leaves out what needs LaTeX, pandoc or the network, and the tests,
+# which `make test` runs. Fails on any error or warning, and on any note that
+# is not about the machine or the submission being the first one.
+
+args <- commandArgs(TRUE)
+folder <- normalizePath(args[1])
+quick <- identical(args[2], "quick")
+source_dir <- getwd()
+r <- file.path(R.home("bin"), "R")
+
+run <- function(...) {
+  args <- c("CMD", ...)
+  cat("R", args, "\n")
+  system2(r, args)
+}
+
+Sys.setenv(
+  `_R_CHECK_SYSTEM_CLOCK_` = "0",   # asks a server for the time
+  `_R_CHECK_CRAN_INCOMING_REMOTE_` = if (quick) "false" else "true"
+)
+# R's own make is not to inherit what was said to ours.
+Sys.unsetenv(c("MAKEFLAGS", "MFLAGS", "MAKELEVEL"))
+Sys.setenv(MAKEFLAGS = "-j2")
+
+setwd(folder)
+unlink(c(Sys.glob("fullrank_*.tar.gz"), "fullrank.Rcheck"), recursive = TRUE)
+
+if (run("build", "--no-manual", if (quick) "--no-build-vignettes",
+        shQuote(source_dir)) != 0L) {
+  quit(status = 1L)
+}
+tarball <- Sys.glob("fullrank_*.tar.gz")
+run("check", "--as-cran",
+    if (quick || !nzchar(Sys.which("pdflatex"))) "--no-manual",
+    if (quick) c("--no-tests", "--ignore-vignettes"),
+    tarball)
+
+log <- file.path(folder, "fullrank.Rcheck", "00check.log")
+if (!file.exists(log)) quit(status = 1L)
+
+# What the check found, less what says nothing about the package.
+found <- tools::check_packages_in_dir_details(logs = log, drop_ok = TRUE)
+accepted <- function(check, status, output) {
+  if (status != "NOTE") return(FALSE)
+  lines <- trimws(strsplit(output, "\n")[[1]])
+  lines <- lines[nzchar(lines)]
+  switch(check,
+    "CRAN incoming feasibility" =
+      all(grepl("^(Maintainer:|New submission$)", lines) |
+            # the quick check's tarball is built without vignettes
+            quick & grepl("no prebuilt vignette index", lines)),
+    "for future file timestamps" =
+      all(grepl("unable to verify current time", lines)),
+    "HTML version of manual" = all(grepl("^Skipping", lines)),
+    FALSE)
+}
+found <- found[found$Status %in% c("NOTE", "WARNING", "ERROR", "FAILURE"), ]
+bad <- !mapply(accepted, found$Check, found$Status, found$Output)
+if (nrow(found) && any(bad)) {
+  cat("\nR CMD check found:\n")
+  cat(sprintf("  %s: %s\n", found$Status[bad], found$Check[bad]), sep = "")
+  quit(status = 1L)
+}
+last <- utils::tail(readLines(log), 1L)
+if (!grepl("^Status: ", last)) {
+  cat("\nR CMD check did not finish.\n")
+  quit(status = 1L)
+}
+cat("\nR CMD check:", last,
+    if (nrow(found)) "(about the machine, or the first submission)", "\n")
