@@ -1,0 +1,19 @@
+/* dist_list.h: which distributions there are, in the design's order: FR_DISTS(X) is X(name) for each. Each is
+ * an fr_dist of its own, fr_dist_<name>, defined in the file of its topic (dist_real.c, dist_positive.c, ...). */
+#ifndef FR_DIST_LIST_H
+#define FR_DIST_LIST_H
+
+#include "dist.h"
+
+#define FR_DISTS(X)                                                                                        \
+  X(normal) X(student_t) X(cauchy) X(laplace) X(logistic) X(flat)                                          \
+  X(half_normal) X(half_cauchy) X(lognormal) X(exponential) X(gamma) X(inverse_gamma) X(pareto)            \
+  X(beta) X(uniform)                                                                                       \
+  X(bernoulli) X(bernoulli_logit) X(binomial) X(binomial_logit) X(poisson) X(poisson_log) X(beta_binomial) \
+  X(multinomial) X(multi_normal_cholesky) X(dirichlet) X(lkj_corr_cholesky)
+
+#define FR_DIST_DECLARE(name) extern const fr_dist fr_dist_##name;
+FR_DISTS(FR_DIST_DECLARE)
+#undef FR_DIST_DECLARE
+
+#endif

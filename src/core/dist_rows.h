@@ -1,0 +1,255 @@
+/* dist_rows.h: the driver of densities along rows of scalar events (fr_rows in dist.h).
+ *
+ * A distribution gives two functions on doubles, for ONE lane; the driver is instantiated around them and
+ * does blocks of FR_LANES lanes: eight particles of one row, or, for one particle, eight rows.
+ *
+ *   prep(v, which, need, k)  quantities of the arguments alone (1 / scale, log Gamma(shape)). It runs with
+ *                            `which` = the arguments that are the same for all rows once a column of lanes,
+ *                            and with `which` = the others once a block; what depends on both is computed
+ *                            `if (which & (FR_V(1) | FR_V(2)))`, and so stands right after the second.
+ *   eval(v, k, need, d)      the log density at value v[0] and arguments v[1 ..]; sets d[0 ..], its partials.
+ *                            What nobody needs it may leave alone where that saves something: then d is 0.
+ *
+ * Both see the operand numbers of fr_rows: FR_V(0) is the value's bit, FR_V(j) argument j's. */
+#ifndef FR_DIST_ROWS_H
+#define FR_DIST_ROWS_H
+
+#include "dist.h"
+
+#define FR_V(j) (1u << (j))
+#define FR_NEED_LP FR_V(1 + FR_DIST_MAX_ARGS)     /* the log density itself: not on a reverse visit */
+#define FR_NEED_PARTIALS (FR_NEED_LP - 1u)
+#define FR_ROWS_MAX_V (1 + FR_DIST_MAX_ARGS)
+#define FR_ROWS_MAX_K 8
+
+typedef void (*fr_prep_fn)(const double *v, unsigned which, unsigned need, double *k);
+typedef double (*fr_eval_fn)(const double *v, const double *k, unsigned need, double *d);
+
+/* An operand as one column of lanes sees it: block b's doubles start at v + b * step. */
+typedef struct {
+  const double *v;
+  double *a;
+  long step;
+  int spread; /* one double stands for all lanes */
+  int fixed;  /* the same in all blocks */
+} fr_column;
+
+/* The column of lanes that starts at particle s. A lane-less operand is data: its adjoint is never wanted. */
+FR_INLINE fr_column fr_column_of(const fr_operand *o, int W, long s)
+{
+  int lane = W > 1 && o->lane;
+  fr_column c;
+  c.fixed = !o->row;
+  c.spread = W > 1 ? !lane : !o->row;
+  c.step = !o->row ? 0 : W == 1 ? FR_LANES : lane ? W : 1;
+  c.v = o->v + (lane ? s : 0);
+  c.a = o->a && (W == 1 || lane) ? o->a + (lane ? s : 0) : NULL;
+  return c;
+}
+
+/* Block b, of which m lanes exist: the others repeat the last of them. */
+FR_INLINE void fr_load_block(const fr_column *c, long b, int m, double *to)
+{
+  const double *from = c->v + b * c->step;
+  if (c->spread)
+    for (int l = 0; l < FR_LANES; l++) to[l] = from[0];
+  else if (m == FR_LANES)
+    for (int l = 0; l < FR_LANES; l++) to[l] = from[l];
+  else
+    for (int l = 0; l < FR_LANES; l++) to[l] = from[l < m ? l : m - 1];
+}
+
+/* to += x on the m lanes that exist. */
+FR_INLINE void fr_add_block(int m, const double *x, double *to)
+{
+  if (m == FR_LANES)
+    for (int l = 0; l < FR_LANES; l++) to[l] += x[l];
+  else
+    for (int l = 0; l < m; l++) to[l] += x[l];
+}
+
+FR_INLINE double fr_sum_lanes(const double *x)
+{
+  return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+}
+
+/* k of all lanes from v; with `one` the lanes are alike, and the first is computed for all. */
+FR_INLINE void fr_prep_block(int nv, int nk, fr_prep_fn prep, unsigned which, unsigned need, int one,
+                             double (*v)[FR_LANES], double (*k)[FR_LANES])
+{
+  for (int l = 0; l < (one ? 1 : FR_LANES); l++) {
+    double vl[FR_ROWS_MAX_V], kl[FR_ROWS_MAX_K];
+    for (int j = 0; j < nv; j++) vl[j] = v[j][l];
+    for (int j = 0; j < nk; j++) kl[j] = k[j][l];
+    prep(vl, which, need, kl);
+    for (int j = 0; j < nk; j++) k[j][l] = kl[j];
+  }
+  if (one)
+    for (int j = 0; j < nk; j++)
+      for (int l = 1; l < FR_LANES; l++) k[j][l] = k[j][0];
+}
+
+/* One block: log densities and partials. The lane's values are copied by hand, nv and nk being constants:
+ * loops here would keep gcc -O2 from vectorising the loop over lanes. */
+FR_INLINE void fr_eval_block(int nv, int nk, fr_eval_fn eval, unsigned need, double (*v)[FR_LANES],
+                             double (*k)[FR_LANES], double *lp, double (*d)[FR_LANES])
+{
+  for (int l = 0; l < FR_LANES; l++) {
+    double vl[5], kl[8], dl[5];
+    vl[0] = v[0][l];
+    if (nv > 1) vl[1] = v[1][l];
+    if (nv > 2) vl[2] = v[2][l];
+    if (nv > 3) vl[3] = v[3][l];
+    if (nv > 4) vl[4] = v[4][l];
+    if (nk > 0) kl[0] = k[0][l];
+    if (nk > 1) kl[1] = k[1][l];
+    if (nk > 2) kl[2] = k[2][l];
+    if (nk > 3) kl[3] = k[3][l];
+    if (nk > 4) kl[4] = k[4][l];
+    if (nk > 5) kl[5] = k[5][l];
+    if (nk > 6) kl[6] = k[6][l];
+    if (nk > 7) kl[7] = k[7][l];
+    lp[l] = eval(vl, kl, need, dl);
+    d[0][l] = dl[0];
+    if (nv > 1) d[1][l] = dl[1];
+    if (nv > 2) d[2][l] = dl[2];
+    if (nv > 3) d[3][l] = dl[3];
+    if (nv > 4) d[4][l] = dl[4];
+  }
+}
+
+/* Partials times the adjoint of each lane's log density; a lane that nothing depends on adds nothing, be its
+ * partials infinite or not. */
+FR_INLINE void fr_scale_block(int nv, const double *bar, double (*d)[FR_LANES])
+{
+  for (int j = 0; j < nv; j++)
+    for (int l = 0; l < FR_LANES; l++) d[j][l] = bar[l] == 0.0 ? 0.0 : bar[l] * d[j][l];
+}
+
+/* All blocks of the column of lanes that starts at particle s. */
+FR_INLINE void fr_rows_column(const fr_rows *call, long s, int nv, int nk, fr_prep_fn prep, fr_eval_fn eval,
+                              unsigned need)
+{
+  const int W = call->W;
+  const long blocks = W == 1 ? (call->rows + FR_LANES - 1) / FR_LANES : call->rows;
+  const int last = W == 1 ? (int)(call->rows - (blocks - 1) * FR_LANES) : FR_LANES;
+  double v[FR_ROWS_MAX_V][FR_LANES], d[FR_ROWS_MAX_V][FR_LANES], acc[FR_ROWS_MAX_V][FR_LANES];
+  double k[FR_ROWS_MAX_K][FR_LANES], lp[FR_LANES], sum[FR_LANES] = {0.0};
+  fr_column c[FR_ROWS_MAX_V], bar = {NULL, NULL, W == 1 ? FR_LANES : W, 0, 0};
+  unsigned fixed = 0, vary = 0;
+  int alike = 1;
+
+  memset(k, 0, sizeof k);
+  for (int j = 0; j < nv; j++) {
+    c[j] = fr_column_of(&call->v[j], W, s);
+    fr_load_block(&c[j], 0, blocks == 1 ? last : FR_LANES, v[j]);
+    for (int l = 0; l < FR_LANES; l++) acc[j][l] = 0.0;
+    if (j == 0) continue;
+    if (c[j].fixed) fixed |= FR_V(j);
+    else vary |= FR_V(j);
+    if (c[j].fixed && !c[j].spread) alike = 0;
+  }
+  if (call->out_bar) bar.v = call->out_bar + s;
+  if (nk && fixed) fr_prep_block(nv, nk, prep, fixed, need, alike, v, k);
+
+  for (long b = 0; b < blocks; b++) {
+    const int m = b == blocks - 1 ? last : FR_LANES;
+    for (int j = 0; j < nv; j++)
+      if (!c[j].fixed) fr_load_block(&c[j], b, m, v[j]);
+    if (nk && vary) fr_prep_block(nv, nk, prep, vary, need, 0, v, k);
+    fr_eval_block(nv, nk, eval, need, v, k, lp, d);
+    if (need & FR_NEED_PARTIALS) {
+      if (bar.v) {
+        double w[FR_LANES];
+        fr_load_block(&bar, b, m, w);
+        fr_scale_block(nv, w, d);
+      }
+      for (int j = 0; j < nv; j++)
+        if (need & FR_V(j)) fr_add_block(m, d[j], c[j].fixed ? acc[j] : c[j].a + b * c[j].step);
+    }
+    if (call->out_bar) continue;
+    if (!call->out) fr_add_block(m, lp, sum);
+    else memcpy(call->out + s + b * bar.step, lp, (size_t)m * sizeof(double));
+  }
+
+  if (!call->out && !call->out_bar) {
+    if (W == 1) call->lp[0] += fr_sum_lanes(sum);
+    else fr_add_block(FR_LANES, sum, call->lp + s);
+  }
+  for (int j = 0; j < nv; j++) {
+    if (!(need & FR_V(j)) || !c[j].fixed) continue;
+    if (W == 1) c[j].a[0] += fr_sum_lanes(acc[j]);
+    else fr_add_block(FR_LANES, acc[j], c[j].a);
+  }
+}
+
+/* The kernel: nv operands (the value and the arguments), nk prepared quantities. A pass that wants no
+ * partials is compiled apart, without their arithmetic. */
+FR_INLINE void fr_rows_run(const fr_rows *call, int nv, int nk, fr_prep_fn prep, fr_eval_fn eval)
+{
+  unsigned need = call->out_bar ? 0u : FR_NEED_LP;
+  if (call->rows <= 0) return;
+  if (call->out_bar || !call->out)
+    for (int j = 0; j < nv; j++)
+      if (call->v[j].a && (call->W == 1 || call->v[j].lane)) need |= FR_V(j);
+  if (!need) return;
+  for (long s = 0; s < call->W; s += FR_LANES) {
+    if (need == FR_NEED_LP) fr_rows_column(call, s, nv, nk, prep, eval, FR_NEED_LP);
+    else fr_rows_column(call, s, nv, nk, prep, eval, need);
+  }
+}
+
+/* static void name_rows(const fr_rows *), around name_prep and name_eval */
+#define FR_ROWS(name, n_args, nk)                                                                     \
+  static void name##_rows(const fr_rows *call) { fr_rows_run(call, 1 + (n_args), nk, name##_prep, name##_eval); }
+
+/* the same for a density with nothing to prepare */
+FR_INLINE void fr_no_prep(const double *v, unsigned which, unsigned need, double *k)
+{
+  (void)v, (void)which, (void)need, (void)k;
+}
+#define FR_ROWS_PLAIN(name, n_args)                                                                   \
+  static void name##_rows(const fr_rows *call) { fr_rows_run(call, 1 + (n_args), 0, fr_no_prep, name##_eval); }
+
+/* ---- what the distributions share ---- */
+
+#define FR_PI 3.141592653589793238462643383280
+#define FR_HUGE_SQUARE 1e300 /* where 1 + z^2 is z^2, and z^2 about to overflow */
+
+/* log(x) of an argument that must be above 0: NaN if it is not, and NaN spoils the density, as it should. */
+FR_INLINE double fr_log_positive(double x) { return x > 0.0 ? log(x) : NAN; }
+
+/* 1 / x for a scale, capped so that 0 times it is 0 for a subnormal scale as well. */
+FR_INLINE double fr_reciprocal(double x)
+{
+  double r = 1.0 / x;
+  return r > 1.7976931348623157e308 ? 1.7976931348623157e308 : r;
+}
+
+/* The log density outside the support: -Inf, or NaN where the value or an argument (seen by `check`) is. */
+FR_INLINE double fr_outside(double x, double check) { return x != x || check != check ? NAN : -INFINITY; }
+
+/* The same, with the partials of n operands cleared. */
+FR_INLINE double fr_outside_clear(double x, double check, int n, double *d)
+{
+  for (int j = 0; j < n; j++) d[j] = 0.0;
+  return fr_outside(x, check);
+}
+
+/* A whole number 0, 1, 2, ... (all doubles above 2^53 are whole). */
+FR_INLINE int fr_is_count(double x) { return x >= 0.0 && (x >= 0x1p53 ? x <= 1.7976931348623157e308 : x == (double)(int64_t)x); }
+
+/* ---- table entries ---- */
+
+#define FR_ARG(n, support) {n, support, FR_SCALAR, NAN, 0}
+#define FR_ARG_REAL(n) FR_ARG(n, FR_SUP_REAL)
+#define FR_ARG_POSITIVE(n) FR_ARG(n, FR_SUP_POSITIVE)
+#define FR_ARG_SIZE {"size", FR_SUP_COUNT, FR_SCALAR, NAN, 1}
+
+/* The heads of a sampler and of a mean of scalar events. */
+#define FR_SAMPLE(name)                                                                               \
+  static void name##_sample(int K, const double *const *arg, fr_rng *rng, double *out, double *work)
+#define FR_MEAN(name) static void name##_mean(int K, const double *const *arg, double *out, double *work)
+#define FR_UNUSED_SHAPE (void)K, (void)work
+
+#endif

@@ -1,0 +1,53 @@
+/* kernels.h: forward and reverse kernels of the operations, called by the interpreter only. */
+#ifndef FR_KERNELS_H
+#define FR_KERNELS_H
+
+#include "core.h"
+#include "dist.h"
+
+/* One visit of a node: rows x W values y, their adjoints y_bar (NULL on the forward visit), and operands as
+ * in dist.h, positioned at the first row. */
+typedef struct {
+  long rows;
+  int W;
+  double *y;
+  const double *y_bar;
+  fr_operand v[2];
+} fr_call;
+
+/* y = f(x), y = f(a, b); the reverse kernels add to the operands' adjoints. */
+void fr_elementwise_forward(int op, const fr_call *call);
+void fr_elementwise_reverse(int op, const fr_call *call);
+
+/* y_i = x[index_i] for rows of W particles; x is v[0], whole. */
+void fr_gather_forward(const fr_call *call, const int *index);
+void fr_gather_reverse(const fr_call *call, const int *index);
+
+/* y = X b: v[0].v is the first row of the chunk in X, column-major with ld rows in all, data; b is v[1]
+ * (p x W). Reads X once a visit. Cost rows * p * W. */
+void fr_matvec_forward(const fr_call *call, size_t ld, int p);
+void fr_matvec_reverse(const fr_call *call, size_t ld, int p);
+
+/* The operations that need whole arguments. n: elements of the (first) argument. */
+void fr_sum_forward(const fr_call *call, long n);
+void fr_sum_reverse(const fr_call *call, long n);
+void fr_prod_forward(const fr_call *call, long n);
+void fr_prod_reverse(const fr_call *call, long n);
+void fr_cumsum_forward(const fr_call *call, long n);
+void fr_cumsum_reverse(const fr_call *call, long n);
+void fr_log_sum_exp_forward(const fr_call *call, long n);
+void fr_log_sum_exp_reverse(const fr_call *call, long n);
+void fr_scatter_forward(const fr_call *call, long n, const int *index);
+void fr_scatter_reverse(const fr_call *call, long n, const int *index);
+/* y (n x m) = op(A) op(B): op(A) n x k, op(B) k x m, all column-major; shape = {n, k, m, ta, tb}. */
+void fr_matmul_forward(const fr_call *call, const int *shape);
+void fr_matmul_reverse(const fr_call *call, const int *shape);
+
+/* One element of an operand for particle l. */
+FR_INLINE double fr_value(const fr_operand *o, long i, int W, int l)
+{
+  long at = o->row ? i : 0;
+  return o->lane ? o->v[at * W + l] : o->v[at];
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* optim.h: stochastic gradient optimisers, step for step those of Pyro (torch.optim.Adam and SGD,
+ * pyro.optim.ClippedAdam). An optimiser is (init, update) over a plain state that the caller owns: saving
+ * and restoring it is what makes a resumed run exact. They minimise: `gradient` is that of the loss. */
+#ifndef FR_OPTIM_H
+#define FR_OPTIM_H
+
+#include "core.h"
+
+enum fr_optimizer_code { FR_ADAM = 0, FR_CLIPPED_ADAM = 1, FR_SGD = 2 };
+
+typedef struct {
+  int code;
+  double lr;
+  double beta1, beta2, eps;  /* Adam and clipped Adam */
+  double clip_norm;          /* clipped Adam: each entry is clamped to [-clip_norm, clip_norm] */
+  double lrd;                /* clipped Adam: lr is multiplied by lrd before each step, the first included */
+  double momentum;           /* SGD */
+  double decay;              /* Adam: step t uses lr / sqrt(1 + decay * (t - 1)); 0 is Pyro's constant lr */
+} fr_optimizer;
+
+/* Buffers of n doubles that an optimiser keeps (Adam 2, SGD 1 with momentum, else 0); zero at the start. */
+int fr_optimizer_buffers(const fr_optimizer *opt);
+
+/* One update of one block of n parameters. step is 1 for the first. m1, m2: that block's buffers (NULL when
+ * not kept). Call once for each block of parameters with the same step. Entries whose gradient has always
+ * been zero do not move. Cost O(n). */
+void fr_optimizer_update(const fr_optimizer *opt, uint64_t step, size_t n, const double *gradient,
+                         double *parameter, double *m1, double *m2);
+
+#endif

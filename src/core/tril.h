@@ -1,0 +1,36 @@
+/* tril.h: packed lower triangles in panels of FR_LANES rows, the layout of every d x d factor of the core.
+ *
+ * Panel I holds rows 8I .. 8I + 7 and columns 0 .. 8I + 7; its column j is 8 consecutive doubles, one a row.
+ * Entries above the diagonal and rows beyond d are zero and stay zero. A panel is one contiguous stream. */
+#ifndef FR_TRIL_H
+#define FR_TRIL_H
+
+#include "core.h"
+
+FR_INLINE size_t fr_tril_panels(size_t d) { return (d + FR_LANES - 1) / FR_LANES; }
+/* where panel I starts, in doubles */
+FR_INLINE size_t fr_tril_offset(size_t I) { return FR_LANES * FR_LANES * (I * (I + 1) / 2); }
+/* doubles in all; the last panel ends with column d - 1 */
+FR_INLINE size_t fr_tril_size(size_t d)
+{
+  return d == 0 ? 0 : fr_tril_offset(fr_tril_panels(d) - 1) + FR_LANES * d;
+}
+/* where entry (i, j), j <= i, stands */
+FR_INLINE size_t fr_tril_at(size_t i, size_t j)
+{
+  return fr_tril_offset(i / FR_LANES) + j * FR_LANES + i % FR_LANES;
+}
+
+/* From and to a column-major d x d matrix. pack reads the lower triangle only (strict: not even the
+ * diagonal, which becomes 0); unpack writes zeros above it. */
+void fr_tril_pack(int d, const double *matrix, int strict, double *packed);
+void fr_tril_unpack(int d, const double *packed, double *matrix);
+
+/* out (d x ld, coordinate-major) = T eps for S particles; T strict lower triangle packed, the unit diagonal
+ * implied. ld >= S. Cost d^2 S / 2. */
+void fr_tril_unit_multiply(int d, const double *packed, int S, size_t ld, const double *eps, double *out);
+
+/* packed += weight * strict lower triangle of sum over s of a[., s] b[., s]'. Cost d^2 S / 2. */
+void fr_tril_add_outer(int d, double weight, int S, size_t ld, const double *a, const double *b, double *packed);
+
+#endif
