@@ -1,0 +1,21 @@
+/* dist.c: the table of distributions; see dist.h. */
+#include "dist_list.h"
+
+#define FR_DIST_ENTRY(name) &fr_dist_##name,
+const fr_dist *const fr_dists[] = {FR_DISTS(FR_DIST_ENTRY)};
+#undef FR_DIST_ENTRY
+
+const int fr_n_dists = (int)(sizeof fr_dists / sizeof fr_dists[0]);
+
+const fr_dist *fr_dist_find(const char *name)
+{
+  for (int i = 0; i < fr_n_dists; i++)
+    if (strcmp(fr_dists[i]->name, name) == 0) return fr_dists[i];
+  return NULL;
+}
+
+/* Two vectors for each event: the residual of a multivariate normal and its solve, weights of a sampler. */
+size_t fr_dist_work(int K)
+{
+  return 2 * (size_t)(K > 0 ? K : 1);
+}
