@@ -1,0 +1,164 @@
+/* ops_array.c: kernels of the operations that read their arguments whole: gathers, sums, products. */
+#include "kernels.h"
+
+/* ---- gather and scatter ---- */
+
+void fr_gather_forward(const fr_call *c, const int *index)
+{
+  const double *x = c->v[0].v;
+  size_t W = (size_t)c->W;
+  if (W == 1) {
+    for (long i = 0; i < c->rows; i++) c->y[i] = x[index[i]];
+    return;
+  }
+  for (long i = 0; i < c->rows; i++) memcpy(c->y + i * W, x + index[i] * W, W * sizeof(double));
+}
+
+void fr_gather_reverse(const fr_call *c, const int *index)
+{
+  double *restrict a = c->v[0].a;
+  const double *restrict bar = c->y_bar;
+  if (c->W == 1) {
+    for (long i = 0; i < c->rows; i++) a[index[i]] += bar[i];
+    return;
+  }
+  for (long i = 0; i < c->rows; i++) {
+    double *restrict out = a + (size_t)index[i] * FR_LANES;
+    for (int l = 0; l < FR_LANES; l++) out[l] += bar[i * FR_LANES + l];
+  }
+}
+
+void fr_scatter_forward(const fr_call *c, long n, const int *index)
+{
+  size_t W = (size_t)c->W;
+  memset(c->y, 0, (size_t)c->rows * W * sizeof(double));
+  for (long i = 0; i < n; i++) memcpy(c->y + index[i] * W, c->v[0].v + i * W, W * sizeof(double));
+}
+
+void fr_scatter_reverse(const fr_call *c, long n, const int *index)
+{
+  size_t W = (size_t)c->W;
+  for (long i = 0; i < n; i++)
+    for (size_t l = 0; l < W; l++) c->v[0].a[i * W + l] += c->y_bar[index[i] * W + l];
+}
+
+/* ---- reductions to one value, and running sums ---- */
+
+void fr_sum_forward(const fr_call *c, long n)
+{
+  for (int l = 0; l < c->W; l++) c->y[l] = 0.0;
+  for (long i = 0; i < n; i++)
+    for (int l = 0; l < c->W; l++) c->y[l] += c->v[0].v[i * c->W + l];
+}
+
+void fr_sum_reverse(const fr_call *c, long n)
+{
+  for (long i = 0; i < n; i++)
+    for (int l = 0; l < c->W; l++) c->v[0].a[i * c->W + l] += c->y_bar[l];
+}
+
+void fr_prod_forward(const fr_call *c, long n)
+{
+  for (int l = 0; l < c->W; l++) c->y[l] = 1.0;
+  for (long i = 0; i < n; i++)
+    for (int l = 0; l < c->W; l++) c->y[l] *= c->v[0].v[i * c->W + l];
+}
+
+/* The derivative is the product of the others: with one zero only that element's is not 0, with two none is. */
+void fr_prod_reverse(const fr_call *c, long n)
+{
+  const double *x = c->v[0].v;
+  int W = c->W;
+  for (int l = 0; l < W; l++) {
+    long zeros = 0, zero_at = -1;
+    double product = 1.0;
+    for (long i = 0; i < n; i++) {
+      if (x[i * W + l] == 0.0) { zeros++; zero_at = i; }
+      else product *= x[i * W + l];
+    }
+    if (zeros == 0)
+      for (long i = 0; i < n; i++) c->v[0].a[i * W + l] += c->y_bar[l] * (product / x[i * W + l]);
+    else if (zeros == 1)
+      c->v[0].a[zero_at * W + l] += c->y_bar[l] * product;
+  }
+}
+
+void fr_cumsum_forward(const fr_call *c, long n)
+{
+  for (int l = 0; l < c->W; l++) {
+    double s = 0.0;
+    for (long i = 0; i < n; i++) c->y[i * c->W + l] = s += c->v[0].v[i * c->W + l];
+  }
+}
+
+void fr_cumsum_reverse(const fr_call *c, long n)
+{
+  for (int l = 0; l < c->W; l++) {
+    double s = 0.0;
+    for (long i = n - 1; i >= 0; i--) c->v[0].a[i * c->W + l] += s += c->y_bar[i * c->W + l];
+  }
+}
+
+void fr_log_sum_exp_forward(const fr_call *c, long n)
+{
+  const double *x = c->v[0].v;
+  int W = c->W;
+  for (int l = 0; l < W; l++) {
+    double top = -INFINITY, s = 0.0;
+    for (long i = 0; i < n; i++) top = x[i * W + l] > top ? x[i * W + l] : top;
+    if (!isfinite(top)) {
+      for (long i = 0; i < n; i++) s += x[i * W + l];
+      c->y[l] = isnan(s) ? s : top;
+      continue;
+    }
+    for (long i = 0; i < n; i++) s += exp(x[i * W + l] - top);
+    c->y[l] = top + log(s);
+  }
+}
+
+void fr_log_sum_exp_reverse(const fr_call *c, long n)
+{
+  for (long i = 0; i < n; i++)
+    for (int l = 0; l < c->W; l++)
+      c->v[0].a[i * c->W + l] += c->y_bar[l] * exp(c->v[0].v[i * c->W + l] - c->y[l]);
+}
+
+/* ---- matrix product of any two operands, small or with a latent matrix ---- */
+
+/* where entry (r, c) of op(M) stands in M, stored with `rows` rows before the transpose */
+FR_INLINE long entry(int transposed, long rows_of_op, long cols_of_op, long r, long c)
+{
+  return transposed ? c + r * cols_of_op : r + c * rows_of_op;
+}
+
+void fr_matmul_forward(const fr_call *c, const int *shape)
+{
+  long n = shape[0], k = shape[1], m = shape[2];
+  int W = c->W;
+  for (long j = 0; j < m; j++)
+    for (long i = 0; i < n; i++) {
+      double s[FR_LANES] = {0};
+      for (long q = 0; q < k; q++) {
+        long a = entry(shape[3], n, k, i, q), b = entry(shape[4], k, m, q, j);
+        for (int l = 0; l < W; l++) s[l] += fr_value(&c->v[0], a, W, l) * fr_value(&c->v[1], b, W, l);
+      }
+      memcpy(c->y + (i + j * n) * W, s, (size_t)W * sizeof(double));
+    }
+}
+
+void fr_matmul_reverse(const fr_call *c, const int *shape)
+{
+  long n = shape[0], k = shape[1], m = shape[2];
+  int W = c->W;
+  for (long j = 0; j < m; j++)
+    for (long i = 0; i < n; i++) {
+      const double *bar = c->y_bar + (i + j * n) * W;
+      for (long q = 0; q < k; q++) {
+        long a = entry(shape[3], n, k, i, q), b = entry(shape[4], k, m, q, j);
+        for (int l = 0; l < W; l++) {
+          if (c->v[0].a) c->v[0].a[a * W + l] += bar[l] * fr_value(&c->v[1], b, W, l);
+          if (c->v[1].a) c->v[1].a[b * W + l] += bar[l] * fr_value(&c->v[0], a, W, l);
+        }
+      }
+    }
+}

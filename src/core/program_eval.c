@@ -1,0 +1,467 @@
+/* program_eval.c: the interpreter of a planned program. See program.h for the order of evaluation. */
+#include "program.h"
+#include "bijection.h"
+#include "kernels.h"
+
+/* One evaluation of up to FR_MAX_GROUPS groups of W particles. */
+typedef struct {
+  const fr_program *p;
+  int W, groups, want_gradient;
+  int particles;                       /* real ones; the last group is filled up with copies of the first */
+  size_t ld;
+  const double *z;
+  double *gradient;
+  double *value[FR_MAX_GROUPS];        /* whole_size x W */
+  double *adjoint[FR_MAX_GROUPS];      /* whole_size x W */
+  double *term[FR_MAX_GROUPS];         /* n_terms x W */
+  double *row_value, *row_adjoint;     /* max_buffers x chunk x W, shared by the groups */
+  double *scratch;                     /* for vector events */
+  long chunk;
+} fr_run;
+
+static int evaluate(fr_run *run);
+static void whole_forward(fr_run *run, int g);
+static void whole_reverse(fr_run *run, int g);
+static int run_loop(fr_run *run, const fr_loop *loop);
+static void site_forward(fr_run *run, int g, int i);
+static void site_reverse(fr_run *run, int g, int i);
+static void event_term(fr_run *run, int g, int i);
+
+/* ---- operands ---- */
+
+static const int *attributes(const fr_run *run, int i) { return run->p->spec.ints + run->p->spec.int_start[i]; }
+static int argument(const fr_run *run, int i, int k) { return run->p->spec.arg[run->p->spec.arg_start[i] + k]; }
+
+/* Node i as the operand of a kernel that stands at row row0. */
+static fr_operand operand(const fr_run *run, int g, int i, long row0)
+{
+  const fr_program *p = run->p;
+  fr_operand o;
+  o.row = p->spec.len[i] > 1;
+  if (!o.row) row0 = 0;
+  if (p->place[i] == FR_PLACE_CONST) {
+    o.lane = 0;
+    o.v = p->data[i] + row0;
+    o.a = NULL;
+  } else if (p->place[i] == FR_PLACE_ROW) {
+    size_t at = p->at[i] * (size_t)(run->chunk * run->W);
+    o.lane = 1;
+    o.v = run->row_value + at;
+    o.a = run->want_gradient ? run->row_adjoint + at : NULL;
+  } else {
+    size_t at = (p->at[i] + (size_t)row0) * (size_t)run->W;
+    o.lane = 1;
+    o.v = run->value[g] + at;
+    o.a = run->want_gradient ? run->adjoint[g] + at : NULL;
+  }
+  return o;
+}
+
+/* The visit of node i for `rows` rows from row0 on. */
+static fr_call visit(const fr_run *run, int g, int i, long row0, long rows, int reverse)
+{
+  const fr_program_spec *s = &run->p->spec;
+  int n_args = s->arg_start[i + 1] - s->arg_start[i];
+  int whole_source = fr_ops[s->op[i]].op_class == FR_ROWS;
+  fr_operand self = operand(run, g, i, row0);
+  fr_call c = {.rows = rows, .W = run->W, .y = (double *)self.v, .y_bar = reverse ? self.a : NULL};
+  for (int k = 0; k < n_args && k < 2; k++) c.v[k] = operand(run, g, argument(run, i, k), whole_source ? 0 : row0);
+  if (s->op[i] == FR_OP_MATVEC) c.v[0].v += row0;
+  return c;
+}
+
+/* ---- dispatch ---- */
+
+static void concat_forward(fr_run *run, int g, int i)
+{
+  const fr_program_spec *s = &run->p->spec;
+  double *y = (double *)operand(run, g, i, 0).v;
+  for (int k = s->arg_start[i]; k < s->arg_start[i + 1]; k++) {
+    fr_operand o = operand(run, g, s->arg[k], 0);
+    long len = s->len[s->arg[k]];
+    for (long e = 0; e < len; e++)
+      for (int l = 0; l < run->W; l++) *y++ = fr_value(&o, e, run->W, l);
+  }
+}
+
+static void concat_reverse(fr_run *run, int g, int i)
+{
+  const fr_program_spec *s = &run->p->spec;
+  const double *bar = operand(run, g, i, 0).a;
+  for (int k = s->arg_start[i]; k < s->arg_start[i + 1]; k++) {
+    fr_operand o = operand(run, g, s->arg[k], 0);
+    long n = (long)s->len[s->arg[k]] * run->W;
+    if (o.a)
+      for (long e = 0; e < n; e++) o.a[e] += bar[e];
+    bar += n;
+  }
+}
+
+static void node_forward(fr_run *run, int g, int i, long row0, long rows)
+{
+  const fr_program_spec *s = &run->p->spec;
+  const int *ints = attributes(run, i);
+  if (s->op[i] == FR_OP_CONCAT) { concat_forward(run, g, i); return; }
+  fr_call c = visit(run, g, i, row0, rows, 0);
+  long n = s->len[argument(run, i, 0)];
+  switch (s->op[i]) {
+  case FR_OP_GATHER: fr_gather_forward(&c, s->index[ints[0]] + row0); break;
+  case FR_OP_MATVEC: fr_matvec_forward(&c, (size_t)s->len[i], ints[0]); break;
+  case FR_OP_SUM: fr_sum_forward(&c, n); break;
+  case FR_OP_PROD: fr_prod_forward(&c, n); break;
+  case FR_OP_CUMSUM: fr_cumsum_forward(&c, n); break;
+  case FR_OP_LOG_SUM_EXP: fr_log_sum_exp_forward(&c, n); break;
+  case FR_OP_SCATTER: fr_scatter_forward(&c, n, s->index[ints[0]]); break;
+  case FR_OP_MATMUL: fr_matmul_forward(&c, ints); break;
+  default: fr_elementwise_forward(s->op[i], &c);
+  }
+}
+
+static void node_reverse(fr_run *run, int g, int i, long row0, long rows)
+{
+  const fr_program_spec *s = &run->p->spec;
+  const int *ints = attributes(run, i);
+  if (s->op[i] == FR_OP_CONCAT) { concat_reverse(run, g, i); return; }
+  fr_call c = visit(run, g, i, row0, rows, 1);
+  long n = s->len[argument(run, i, 0)];
+  switch (s->op[i]) {
+  case FR_OP_GATHER: fr_gather_reverse(&c, s->index[ints[0]] + row0); break;
+  case FR_OP_MATVEC: fr_matvec_reverse(&c, (size_t)s->len[i], ints[0]); break;
+  case FR_OP_SUM: fr_sum_reverse(&c, n); break;
+  case FR_OP_PROD: fr_prod_reverse(&c, n); break;
+  case FR_OP_CUMSUM: fr_cumsum_reverse(&c, n); break;
+  case FR_OP_LOG_SUM_EXP: fr_log_sum_exp_reverse(&c, n); break;
+  case FR_OP_SCATTER: fr_scatter_reverse(&c, n, s->index[ints[0]]); break;
+  case FR_OP_MATMUL: fr_matmul_reverse(&c, ints); break;
+  default: fr_elementwise_reverse(s->op[i], &c);
+  }
+}
+
+/* A density of scalar events, or target(): value and partials at once, its own adjoint being 1. */
+static void row_term(fr_run *run, int g, int i, long row0, long rows)
+{
+  const fr_program_spec *s = &run->p->spec;
+  const int *ints = attributes(run, i);
+  int n_args = s->arg_start[i + 1] - s->arg_start[i];
+  if (s->op[i] == FR_OP_TARGET) {
+    fr_operand x = operand(run, g, argument(run, i, 0), row0);
+    double *lp = run->term[g] + (size_t)ints[0] * (size_t)run->W;
+    for (long r = 0; r < rows; r++)
+      for (int l = 0; l < run->W; l++) {
+        lp[l] += fr_value(&x, r, run->W, l);
+        if (x.a) x.a[r * run->W + l] += 1.0;
+      }
+    return;
+  }
+  fr_rows call = {.rows = rows, .W = run->W, .lp = run->term[g] + (size_t)ints[1] * (size_t)run->W};
+  for (int k = 0; k < n_args; k++) call.v[k] = operand(run, g, argument(run, i, k), row0);
+  s->dist[ints[0]]->rows(&call);
+}
+
+/* ---- entry points ---- */
+
+static size_t group_size(const fr_program *p, int W) { return (2 * p->whole_size + (size_t)p->spec.n_terms) * (size_t)W; }
+static long chunk_rows(int W) { return W == 1 ? FR_CHUNK_ROWS_1 : FR_CHUNK_ROWS_8; }
+static int batch_groups(int S)
+{
+  int groups = (S + FR_LANES - 1) / FR_LANES;
+  return S == 1 || groups < 1 ? 1 : groups > FR_MAX_GROUPS ? FR_MAX_GROUPS : groups;
+}
+
+size_t fr_program_work(const fr_program *p, int S)
+{
+  int W = S == 1 ? 1 : FR_LANES;
+  size_t rows = 2 * (size_t)p->max_buffers * (size_t)(chunk_rows(W) * W);
+  return (size_t)batch_groups(S) * group_size(p, W) + rows + p->max_event_values + fr_dist_work(p->max_event) +
+         fr_bijection_work(p->max_event);
+}
+
+static void set_up(fr_run *run, const fr_program *p, int S, int W, size_t ld, double *work)
+{
+  *run = (fr_run){.p = p, .W = W, .ld = ld, .chunk = chunk_rows(W)};
+  int groups = W == 1 ? 1 : batch_groups(S);
+  for (int g = 0; g < groups; g++) {
+    run->value[g] = work;
+    run->adjoint[g] = work + p->whole_size * (size_t)W;
+    run->term[g] = work + 2 * p->whole_size * (size_t)W;
+    work += group_size(p, W);
+  }
+  run->row_value = work;
+  run->row_adjoint = work + (size_t)p->max_buffers * (size_t)(run->chunk * W);
+  run->scratch = run->row_adjoint + (size_t)p->max_buffers * (size_t)(run->chunk * W);
+}
+
+/* log_prob and terms of the particles of a batch */
+static void collect(const fr_run *run, size_t ld, double *log_prob, double *terms)
+{
+  int n_terms = run->p->spec.n_terms;
+  for (int s = 0; s < run->particles; s++) {
+    const double *term = run->term[s / run->W] + s % run->W;
+    double sum = 0.0;
+    for (int t = 0; t < n_terms; t++) {
+      sum += term[t * run->W];
+      if (terms) terms[(size_t)t * ld + (size_t)s] = term[t * run->W];
+    }
+    log_prob[s] = sum;
+  }
+}
+
+int fr_program_eval(const fr_program *p, int S, size_t ld, const double *z, double *log_prob, double *gradient,
+                    double *terms, double *work)
+{
+  fr_run run;
+  int W = S == 1 ? 1 : FR_LANES, batch = W == 1 ? 1 : FR_LANES * FR_MAX_GROUPS;
+  set_up(&run, p, S, W, ld, work);
+  run.want_gradient = gradient != NULL;
+  for (int s0 = 0; s0 < S; s0 += batch) {
+    run.particles = S - s0 < batch ? S - s0 : batch;
+    run.groups = (run.particles + W - 1) / W;
+    run.z = z + s0;
+    run.gradient = gradient ? gradient + s0 : NULL;
+    int status = evaluate(&run);
+    if (status != FR_OK) return status;
+    collect(&run, ld, log_prob + s0, terms ? terms + s0 : NULL);
+  }
+  return FR_OK;
+}
+
+static int evaluate(fr_run *run)
+{
+  const fr_program *p = run->p;
+  for (int g = 0; g < run->groups; g++) {
+    memset(run->term[g], 0, (size_t)p->spec.n_terms * (size_t)run->W * sizeof(double));
+    if (run->want_gradient) memset(run->adjoint[g], 0, p->whole_size * (size_t)run->W * sizeof(double));
+    whole_forward(run, g);
+  }
+  for (int q = 0; q < p->n_loops; q++) {
+    int status = run_loop(run, &p->loop[q]);
+    if (status != FR_OK) return status;
+  }
+  if (run->want_gradient)
+    for (int g = 0; g < run->groups; g++) whole_reverse(run, g);
+  return FR_OK;
+}
+
+static void whole_forward(fr_run *run, int g)
+{
+  const fr_program *p = run->p;
+  for (int q = 0; q < p->n_whole; q++) {
+    int i = p->whole[q], op = p->spec.op[i];
+    if (op == FR_OP_SITE_BOUNDED || op == FR_OP_SITE_VECTOR) site_forward(run, g, i);
+    else if (op == FR_OP_DENSITY_EVENT) event_term(run, g, i);
+    else node_forward(run, g, i, 0, p->spec.len[i]);
+  }
+}
+
+static void whole_reverse(fr_run *run, int g)
+{
+  const fr_program *p = run->p;
+  for (int q = p->n_whole - 1; q >= 0; q--) {
+    int i = p->whole[q], op = p->spec.op[i];
+    if (op == FR_OP_SITE_BOUNDED || op == FR_OP_SITE_VECTOR) site_reverse(run, g, i);
+    else if (op != FR_OP_DENSITY_EVENT) node_reverse(run, g, i, 0, p->spec.len[i]);
+  }
+}
+
+/* All nodes of a loop for one chunk of rows and one group of particles: forward, terms, backward. */
+static void visit_chunk(fr_run *run, const fr_loop *loop, int g, long row0, long rows)
+{
+  const fr_program *p = run->p;
+  const int *node = p->order + loop->first;
+  if (run->want_gradient)
+    memset(run->row_adjoint, 0, (size_t)loop->buffers * (size_t)(run->chunk * run->W) * sizeof(double));
+  for (int q = 0; q < loop->count; q++) {
+    if (p->place[node[q]] == FR_PLACE_TERM) row_term(run, g, node[q], row0, rows);
+    else node_forward(run, g, node[q], row0, rows);
+  }
+  if (!run->want_gradient) return;
+  for (int q = loop->count - 1; q >= 0; q--)
+    if (p->place[node[q]] == FR_PLACE_ROW) node_reverse(run, g, node[q], row0, rows);
+}
+
+/* Chunks between two questions to the poll function: roughly a millisecond of a heavy loop. */
+#define CHUNKS_PER_POLL 64
+
+static int run_loop(fr_run *run, const fr_loop *loop)
+{
+  const fr_program *p = run->p;
+  long chunks = 0;
+  for (long row0 = 0; row0 < loop->rows; row0 += run->chunk) {
+    long rows = loop->rows - row0 < run->chunk ? loop->rows - row0 : run->chunk;
+    for (int g = 0; g < run->groups; g++) visit_chunk(run, loop, g, row0, rows);
+    if (++chunks % CHUNKS_PER_POLL == 0 && p->poll && p->poll(p->poll_data)) return FR_INTERRUPTED;
+  }
+  return FR_OK;
+}
+
+int fr_program_values(const fr_program *p, int S, size_t ld, const double *z, int n, const int *node,
+                      double *const *out, double *work)
+{
+  fr_run run;
+  int W = S == 1 ? 1 : FR_LANES;
+  set_up(&run, p, S, W, ld, work);
+  for (int s0 = 0; s0 < S; s0 += W) {
+    run.particles = S - s0 < W ? S - s0 : W;
+    run.groups = 1;
+    run.z = z + s0;
+    memset(run.term[0], 0, (size_t)p->spec.n_terms * (size_t)W * sizeof(double));
+    whole_forward(&run, 0);
+    for (int k = 0; k < n; k++) {
+      if (node[k] < 0 || node[k] >= p->spec.n_nodes || p->place[node[k]] == FR_PLACE_TERM) return FR_ERR_ARGUMENT;
+      fr_operand o = operand(&run, 0, node[k], 0);
+      for (long e = 0; e < p->spec.len[node[k]]; e++)
+        for (int s = 0; s < run.particles; s++) out[k][e * S + s0 + s] = fr_value(&o, e, W, s);
+    }
+  }
+  return FR_OK;
+}
+
+/* ---- sites: from the unconstrained vector to values, and back ---- */
+
+/* Where particle l of group g stands in z; padding repeats the batch's first particle. */
+static size_t particle(const fr_run *run, int g, int l)
+{
+  int s = g * run->W + l;
+  return s < run->particles ? (size_t)s : 0;
+}
+
+static void bounded_forward(fr_run *run, int g, int i)
+{
+  const int *ints = attributes(run, i);
+  int W = run->W;
+  fr_operand lower = operand(run, g, argument(run, i, 0), 0), upper = operand(run, g, argument(run, i, 1), 0);
+  double *y = (double *)operand(run, g, i, 0).v, *term = run->term[g] + (size_t)ints[1] * (size_t)W;
+  for (long e = 0; e < run->p->spec.len[i]; e++)
+    for (int l = 0; l < W; l++) {
+      fr_bounded b;
+      double x = run->z[(size_t)(ints[0] + e) * run->ld + particle(run, g, l)];
+      fr_bounded_forward(x, fr_value(&lower, e, W, l), fr_value(&upper, e, W, l), &b);
+      y[e * W + l] = b.y;
+      term[l] += b.log_det;
+    }
+}
+
+static void bounded_reverse(fr_run *run, int g, int i)
+{
+  const int *ints = attributes(run, i);
+  int W = run->W;
+  fr_operand lower = operand(run, g, argument(run, i, 0), 0), upper = operand(run, g, argument(run, i, 1), 0);
+  const double *bar = operand(run, g, i, 0).a;
+  for (long e = 0; e < run->p->spec.len[i]; e++)
+    for (int l = 0; l < W; l++) {
+      fr_bounded b;
+      double at = bar[e * W + l];
+      size_t from = (size_t)(ints[0] + e) * run->ld + particle(run, g, l);
+      fr_bounded_forward(run->z[from], fr_value(&lower, e, W, l), fr_value(&upper, e, W, l), &b);
+      if (g * W + l < run->particles) run->gradient[from] = at * b.dy_dx + b.dld_dx;
+      if (lower.a) lower.a[(lower.row ? e : 0) * W + l] += at * b.dy_dlower + b.dld_dlower;
+      if (upper.a) upper.a[(upper.row ? e : 0) * W + l] += at * b.dy_dupper + b.dld_dupper;
+    }
+}
+
+/* Vector sites: event e's unconstrained coordinate k at offset + e + k * N, its value k at e + k * N. */
+static void vector_site_forward(fr_run *run, int g, int i)
+{
+  const int *ints = attributes(run, i);
+  const fr_bijection *map = fr_bijection_get(ints[2]);
+  int N = ints[3], K = ints[4], n_free = map->free_size(K), n_value = map->value_size(K), W = run->W;
+  double *x = run->scratch, *v = x + n_free, *work = v + n_value;
+  double *y = (double *)operand(run, g, i, 0).v, *term = run->term[g] + (size_t)ints[1] * (size_t)W;
+  for (int l = 0; l < W; l++)
+    for (int e = 0; e < N; e++) {
+      double log_det;
+      for (int k = 0; k < n_free; k++) x[k] = run->z[(size_t)(ints[0] + e + k * N) * run->ld + particle(run, g, l)];
+      map->forward(K, x, v, &log_det, work);
+      for (int k = 0; k < n_value; k++) y[(e + k * N) * W + l] = v[k];
+      term[l] += log_det;
+    }
+}
+
+static void vector_site_reverse(fr_run *run, int g, int i)
+{
+  const int *ints = attributes(run, i);
+  const fr_bijection *map = fr_bijection_get(ints[2]);
+  int N = ints[3], K = ints[4], n_free = map->free_size(K), n_value = map->value_size(K), W = run->W;
+  double *x = run->scratch, *v = x + n_free, *x_bar = v + n_value, *v_bar = x_bar + n_free, *work = v_bar + n_value;
+  fr_operand self = operand(run, g, i, 0);
+  for (int l = 0; l < W; l++) {
+    if (g * W + l >= run->particles) break;
+    for (int e = 0; e < N; e++) {
+      for (int k = 0; k < n_free; k++) {
+        x[k] = run->z[(size_t)(ints[0] + e + k * N) * run->ld + particle(run, g, l)];
+        x_bar[k] = 0.0;
+      }
+      for (int k = 0; k < n_value; k++) {
+        v[k] = self.v[(e + k * N) * W + l];
+        v_bar[k] = self.a[(e + k * N) * W + l];
+      }
+      map->reverse(K, x, v, v_bar, 1.0, x_bar, work);
+      for (int k = 0; k < n_free; k++)
+        run->gradient[(size_t)(ints[0] + e + k * N) * run->ld + particle(run, g, l)] = x_bar[k];
+    }
+  }
+}
+
+static void site_forward(fr_run *run, int g, int i)
+{
+  if (run->p->spec.op[i] == FR_OP_SITE_BOUNDED) bounded_forward(run, g, i);
+  else vector_site_forward(run, g, i);
+}
+
+static void site_reverse(fr_run *run, int g, int i)
+{
+  if (run->p->spec.op[i] == FR_OP_SITE_BOUNDED) bounded_reverse(run, g, i);
+  else vector_site_reverse(run, g, i);
+}
+
+/* ---- densities of vector and matrix events, one particle at a time ---- */
+
+/* Operand k of an event node as one particle's contiguous events: element j of event e stands at e + j * N in
+ * the program (matrices and shared arguments are contiguous already). */
+typedef struct { double *v, *a; long events, size; } fr_packed;
+
+static void pack_events(const fr_operand *o, int W, int l, const fr_packed *to)
+{
+  for (long e = 0; e < to->events; e++)
+    for (long j = 0; j < to->size; j++) to->v[e * to->size + j] = fr_value(o, e + j * to->events, W, l);
+}
+
+static void add_events(const fr_operand *o, int W, int l, const fr_packed *from)
+{
+  for (long e = 0; e < from->events; e++)
+    for (long j = 0; j < from->size; j++) o->a[(e + j * from->events) * W + l] += from->a[e * from->size + j];
+}
+
+static void event_term(fr_run *run, int g, int i)
+{
+  const fr_program_spec *s = &run->p->spec;
+  const int *ints = attributes(run, i);
+  const fr_dist *dist = s->dist[ints[0]];
+  int W = run->W, K = ints[3], n = 1 + dist->n_args;
+  fr_operand o[1 + FR_DIST_MAX_ARGS];
+  fr_packed packed[1 + FR_DIST_MAX_ARGS];
+  const double *arg[FR_DIST_MAX_ARGS];
+  double *arg_bar[FR_DIST_MAX_ARGS], *at = run->scratch;
+  long stride[FR_DIST_MAX_ARGS];
+  for (int k = 0; k < n; k++) {
+    int event = k == 0 ? dist->event : dist->arg[k - 1].event;
+    long len = s->len[argument(run, i, k)], size = event == FR_MATRIX ? (long)K * K : event == FR_VECTOR ? K : 1;
+    o[k] = operand(run, g, argument(run, i, k), 0);
+    packed[k] = (fr_packed){at, o[k].a ? at + len : NULL, len / size, size};
+    at += 2 * len;
+    if (k == 0) continue;
+    arg[k - 1] = packed[k].v;
+    arg_bar[k - 1] = packed[k].a;
+    stride[k - 1] = packed[k].events > 1 ? size : 0;
+  }
+  for (int l = 0; l < W; l++) {
+    for (int k = 0; k < n; k++) {
+      if (l == 0 || o[k].lane) pack_events(&o[k], W, l, &packed[k]);
+      if (packed[k].a) memset(packed[k].a, 0, (size_t)(packed[k].events * packed[k].size) * sizeof(double));
+    }
+    run->term[g][(size_t)ints[1] * (size_t)W + (size_t)l] +=
+        dist->events(ints[2], K, packed[0].v, arg, stride, 1.0, packed[0].a, arg_bar, at);
+    for (int k = 0; k < n; k++)
+      if (packed[k].a) add_events(&o[k], W, l, &packed[k]);
+  }
+}

@@ -1,0 +1,46 @@
+/* init.c: the one table of .Call routines. */
+#include "r_dist.h"
+#include "r_guide.h"
+#include "r_program.h"
+#include "r_svi.h"
+#include <R_ext/Rdynload.h>
+
+#define ROUTINE(name, arity) {#name, (DL_FUNC)&name, arity}
+
+static const R_CallMethodDef routines[] = {
+    /* the guide: start, constrained parameterisation and its inverse, sampling, gradient step */
+    ROUTINE(fullrank_guide_start, 2),
+    ROUTINE(fullrank_guide_constrain, 2),
+    ROUTINE(fullrank_guide_unconstrain, 2),
+    ROUTINE(fullrank_guide_sample, 4),
+    ROUTINE(fullrank_guide_log_q, 2),
+    ROUTINE(fullrank_pack_guide, 3),
+    ROUTINE(fullrank_unpack_guide, 2),
+    ROUTINE(fullrank_elbo, 4),
+    ROUTINE(fullrank_svi_step, 4),
+    ROUTINE(fullrank_svi_run, 5),
+    ROUTINE(fullrank_verdict, 5),
+    /* programs */
+    ROUTINE(fullrank_op_table, 0),
+    ROUTINE(fullrank_program_eval, 4),
+    ROUTINE(fullrank_program_values, 3),
+    /* distributions */
+    ROUTINE(fullrank_dist_table, 0),
+    ROUTINE(fullrank_dist_log_prob, 5),
+    ROUTINE(fullrank_dist_base, 3),
+    ROUTINE(fullrank_dist_sample, 6),
+    ROUTINE(fullrank_dist_mean, 3),
+    /* the parts that tests reach one by one */
+    ROUTINE(fullrank_normals, 6),
+    ROUTINE(fullrank_bijection, 6),
+    ROUTINE(fullrank_bijection_reverse, 7),
+    ROUTINE(fullrank_special, 3),
+    ROUTINE(fullrank_optimizer_update, 6),
+    {NULL, NULL, 0}};
+
+void R_init_fullrank(DllInfo *dll)
+{
+  R_registerRoutines(dll, NULL, routines, NULL, NULL);
+  R_useDynamicSymbols(dll, FALSE);
+  R_forceSymbols(dll, TRUE);
+}
