@@ -1,0 +1,177 @@
+#' Fit a full-rank Gaussian to a posterior
+#'
+#' Stochastic variational inference with a multivariate Normal guide with full covariance on the unconstrained latent
+#' vector. The print of a fit begins with the verdict on whether it converged.
+#'
+#' @param x A model, see [model()].
+#' @param data A data frame, list or environment. A name that the model states and that is found here is observed.
+#' @param init Where to start: one of [`init_to_*()`][init], or a named list of values.
+#' @param init_scale Initial scale of the guide, positive; 0.1 as in Pyro.
+#' @param optimizer See [optimizers]. The default is Adam with a rate that decays, so that the noise of its steps dies out.
+#' @param steps A fixed number of steps; NULL runs until the convergence rule ends it.
+#' @param max_steps With `steps = NULL`, the budget: a fit that needs more ends as "budget_exhausted" and [update()][update.fullrank_fit] goes on.
+#' @param particles Draws a step. NULL: 8, which fill a vector register and cost little more than one.
+#' @param seed A whole number, or NULL: drawn from R's own generator, so that `set.seed()` governs. The same seed gives the same bits.
+#' @param threads Threads to use, at least 1.
+#' @param progress Whether to show progress.
+#' @param keep Names of deterministic values to be kept in draws and summaries.
+#' @param tol The fit has converged when the estimated distance to the optimum plus three standard errors is below this, in nats.
+#' @param ... Passed on to methods.
+#' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
+#'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
+#' @section The verdict:
+#' Every 500 steps the guide is judged on draws that it has never seen: half the squared norm of the natural gradient,
+#' estimated without bias from products of independent draws, is the distance to the optimum in nats to second order. The status is
+#' "converged" only when this distance plus three standard errors is below `tol`. With `steps` given, the status is
+#' "fixed_steps" and the distance is reported all the same.
+#' @examples
+#' m <- model({
+#'   loc   ~ normal(0, 10)
+#'   scale ~ lognormal(0, 1)
+#'   y     ~ normal(loc, scale)
+#' })
+#' fit <- fullrank(m, data = list(y = c(2.6, 2.0, 3.3, -0.6, 3.6, 2.4, 1.5, 3.2)), seed = 1)
+#' fit
+#' correlation(fit)
+#' @export
+fullrank <- function(x, ...) UseMethod("fullrank")
+
+#' @export
+fullrank.default <- function(x, ...) {
+  stop(sprintf("fullrank() cannot fit an object of class %s.", class(x)[1L]),
+       "\n  It takes a model: fullrank(model({ mu ~ normal(0, 1); y ~ normal(mu, 1) }), data = list(y = y)).", call. = FALSE)
+}
+
+#' @rdname fullrank
+#' @export
+fullrank.fullrank_model <- function(x, data = list(), ..., init = init_to_median(), init_scale = 0.1,
+                                    optimizer = adam(lr = 0.05, decay = 0.01), steps = NULL, max_steps = 20000, particles = NULL,
+                                    seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
+                                    keep = NULL, tol = 0.05) {
+  reject_dots(...)
+  settings <- check_settings(init, init_scale, optimizer, steps, max_steps, particles, threads, tol)
+  settings$seed <- resolve_seed(seed)
+  compiled <- compile_model(x, data, keep)
+  g <- start_guide(compiled, settings$init, init_scale, settings$seed)
+  state <- c(list(theta = pack_guide(g)), fresh_counters())
+  fit <- structure(list(
+    call = match.call(), model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
+    particles = settings$particles, optimizer = optimizer, keep = keep, loss = numeric(),
+    nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0, state = state
+  ), class = "fullrank_fit")
+  run_fit(fit, settings$steps, settings$max_steps, progress)
+}
+
+reject_dots <- function(...) {
+  names <- names(list(...))
+  if (...length()) stop(sprintf("fullrank() has no argument %s.", if (is.null(names) || !nzchar(names[1L])) "beyond these" else enumerate(names[nzchar(names)])), call. = FALSE)
+}
+
+check_settings <- function(init, init_scale, optimizer, steps, max_steps, particles, threads, tol) {
+  check_init_scale(init_scale)
+  list(
+    init = check_init(init), init_scale = init_scale, optimizer = check_optimizer(optimizer),
+    steps = if (!is.null(steps)) check_number(steps, "steps", 1, whole = TRUE),
+    max_steps = check_number(max_steps, "max_steps", 1, whole = TRUE),
+    particles = if (is.null(particles)) 8 else check_number(particles, "particles", 1, whole = TRUE),
+    threads = check_number(threads, "threads", 1, whole = TRUE),
+    tol = check_number(tol, "tol", 0, open = TRUE)
+  )
+}
+
+count_by_site <- function(compiled, counts) {
+  sums <- tapply(counts, factor(compiled$terms, unique(compiled$terms)), sum)
+  stats::setNames(as.integer(sums), names(sums))
+}
+
+run_statuses <- c("converged", "budget_exhausted", "diverged", "interrupted", "fixed_steps")
+check_every <- 500L
+check_pairs <- 32L
+
+# Go on for `steps` steps, or until the convergence rule ends it within `max_steps` more.
+run_fit <- function(fit, steps, max_steps, progress) {
+  fixed <- !is.null(steps)
+  begin <- proc.time()[["elapsed"]]
+  settings <- list(
+    seed = fit$seed, particles = fit$particles, until_step = fit$state$step + (if (fixed) steps else max_steps),
+    fixed_steps = as.integer(fixed), check_every = check_every, check_pairs = check_pairs, tol = fit$settings$tol
+  )
+  bar <- progress_report(progress, settings$until_step - fit$state$step, fit$state$step)
+  out <- .Call(fullrank_svi_run, fit$compiled$program, fit$state, fit$optimizer, settings, bar$report)
+  bar$done()
+  taken <- out$state$step - fit$state$step
+  checks <- if (fixed) 0 else out$state$step %/% check_every - fit$state$step %/% check_every
+  fit$state <- out$state
+  fit$loss <- c(fit$loss, out$loss)
+  fit$status <- run_statuses[out$status + 1L]
+  fit$steps <- fit$state$step
+  fit$gradient_evaluations <- fit$gradient_evaluations + taken * fit$particles + checks * 2 * check_pairs
+  fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
+  fit$guide <- new_guide(unpack_guide(fit$state$theta, fit$compiled), fit$compiled, fit$seed)
+  fit <- judge_fit(fit, if (fit$status == "converged") out$verdict)
+  fit$seconds <- fit$seconds + proc.time()[["elapsed"]] - begin
+  fit
+}
+
+# What is known of the fit from fresh draws: ELBO, gap, importance weights.
+judge_fit <- function(fit, verdict = NULL, draws = 1000L) {
+  g <- fit$guide
+  step <- fit$state$step
+  if (is.null(verdict)) verdict <- .Call(fullrank_verdict, fit$compiled$program, fit$state$theta, 2L * check_pairs, fit$seed, step)
+  weights <- log_weights(g, draw_eps(draws, fit$compiled$program$d, mix_seed(fit$seed, 1), "check", step))
+  finite <- weights[is.finite(weights)]
+  fit$log_weights <- weights
+  fit$elbo <- if (length(finite) == draws) mean(weights) else if (length(finite)) mean(finite) else NA_real_
+  fit$elbo_se <- if (length(finite) > 1L) stats::sd(finite) / sqrt(length(finite)) else NA_real_
+  fit$gap <- verdict$gap
+  fit$gap_se <- verdict$gap_se
+  fit[c("khat", "log_weight_sd", "ess")] <- importance_diagnostics(weights)[c("khat", "log_weight_sd", "ess")]
+  fit
+}
+
+# A bar that the run reports to at most ten times a second.
+progress_report <- function(progress, steps, from) {
+  if (!isTRUE(progress)) return(list(report = NULL, done = function() NULL))
+  id <- cli::cli_progress_bar("Fitting", total = steps, format = "{cli::pb_name} {cli::pb_bar} {cli::pb_percent} | loss {cli::pb_status} | {cli::pb_eta}",
+                              .auto_close = FALSE)
+  list(
+    report = function(step, loss) cli::cli_progress_update(set = step - from, status = format(loss, digits = 6), id = id),
+    done = function() cli::cli_progress_done(id = id)
+  )
+}
+
+#' Go on with a fit, or fit again
+#'
+#' With a model, data or settings given, `update()` fits again with these changed. Otherwise it goes on from where the fit stopped, the
+#' same as if it never had: same guide, same optimiser state, same stream of random numbers.
+#'
+#' @param object A fit.
+#' @param formula. A model instead of the fit's own.
+#' @param ... Arguments of [fullrank()] to change (`data`, `init`, `optimizer`, `particles`, `seed`, ...): the model is fitted again.
+#' @param steps How many steps to go on for; NULL: until the convergence rule ends it.
+#' @param max_steps With `steps = NULL`, the budget of further steps.
+#' @param progress Whether to show progress.
+#' @return A `fullrank_fit`.
+#' @examples
+#' m <- model({
+#'   mu ~ normal(0, 1)
+#'   y  ~ normal(mu, 1)
+#' })
+#' fit <- fullrank(m, list(y = c(0.4, 1.1)), steps = 200, seed = 1)
+#' fit <- update(fit, steps = 300)
+#' fit$steps
+#' @export
+update.fullrank_fit <- function(object, formula. = NULL, ..., steps = NULL, max_steps = object$settings$max_steps, progress = interactive()) {
+  changed <- list(...)
+  if (is.null(formula.) && !length(changed)) {
+    if (!is.null(steps)) check_number(steps, "steps", 1, whole = TRUE)
+    check_number(max_steps, "max_steps", 1, whole = TRUE)
+    return(run_fit(object, steps, max_steps, progress))
+  }
+  if (!is.null(formula.) && !inherits(formula., "fullrank_model")) stop("`formula.` must be a model, made by model({ ... }).", call. = FALSE)
+  s <- object$settings
+  args <- list(x = if (is.null(formula.)) object$model else formula., data = object$data, init = s$init, init_scale = s$init_scale, optimizer = object$optimizer,
+               steps = steps, max_steps = max_steps, particles = object$particles, seed = object$seed, keep = object$keep, tol = s$tol, progress = progress)
+  args[names(changed)] <- changed
+  do.call(fullrank, args)
+}

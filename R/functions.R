@@ -1,0 +1,195 @@
+# The functions that values depending on a latent may go through: R's own names, meaning and recycling.
+# Each takes the compilation's state and evaluated arguments (R values or nodes) and returns a node or a value.
+
+language <- new.env(parent = emptyenv())
+
+local({
+  elementwise <- c(
+    "exp", "log1p", "expm1", "sqrt", "abs", "tanh", "sin", "cos", "lgamma", "digamma"
+  )
+  for (name in elementwise) {
+    language[[name]] <- local({
+      op <- name
+      function(ctx, x) unary(ctx, op, x)
+    })
+  }
+})
+
+language$`(` <- function(ctx, x) x
+language$`+` <- function(ctx, e1, e2) if (missing(e2)) e1 else binary(ctx, "add", e1, e2, "+")
+language$`-` <- function(ctx, e1, e2) if (missing(e2)) unary(ctx, "neg", e1) else binary(ctx, "sub", e1, e2, "-")
+language$`*` <- function(ctx, e1, e2) binary(ctx, "mul", e1, e2, "*")
+language$`/` <- function(ctx, e1, e2) binary(ctx, "div", e1, e2, "/")
+language$`^` <- function(ctx, e1, e2) {
+  if (!is_node(e2) && length(e2) == 1L) {
+    if (identical(as.double(e2), 1)) return(e1)
+    if (identical(as.double(e2), 2)) return(unary(ctx, "square", e1))
+    if (identical(as.double(e2), 0.5)) return(unary(ctx, "sqrt", e1))
+  }
+  binary(ctx, "pow", e1, e2, "^")
+}
+
+language$log <- function(ctx, x, base) {
+  y <- unary(ctx, "log", x)
+  if (missing(base)) y else binary(ctx, "div", y, if (is_node(base)) unary(ctx, "log", base) else log(base), "/")
+}
+language$plogis <- function(ctx, q, log.p = FALSE) unary(ctx, if (isTRUE(log.p)) "log_plogis" else "plogis", q)
+language$qlogis <- function(ctx, p) unary(ctx, "qlogis", p)
+language$pnorm <- function(ctx, q, mean = 0, sd = 1) {
+  unary(ctx, "pnorm", if (identical(mean, 0) && identical(sd, 1)) q else binary(ctx, "div", binary(ctx, "sub", q, mean, "-"), sd, "/"))
+}
+language$beta <- function(ctx, a, b) {
+  total <- unary_any(ctx, "lgamma", binary_any(ctx, "add", a, b, "+"))
+  unary(ctx, "exp", binary_any(ctx, "sub", binary_any(ctx, "add", unary_any(ctx, "lgamma", a), unary_any(ctx, "lgamma", b), "+"), total, "-"))
+}
+language$pmin <- function(ctx, ...) Reduce(function(a, b) binary_any(ctx, "min", a, b, "pmin"), list(...))
+language$pmax <- function(ctx, ...) Reduce(function(a, b) binary_any(ctx, "max", a, b, "pmax"), list(...))
+
+# For arguments of which some may be data: R does what needs no node.
+unary_any <- function(ctx, op, x) {
+  if (is_node(x)) return(unary(ctx, op, x))
+  get(op, baseenv())(x)
+}
+binary_any <- function(ctx, op, a, b, symbol) {
+  if (is_node(a) || is_node(b)) return(binary(ctx, op, a, b, symbol))
+  switch(op, add = a + b, sub = a - b, mul = a * b, div = a / b, min = pmin(a, b), max = pmax(a, b))
+}
+
+# ---- reductions -----------------------------------------------------------------------------------------
+
+reduce_to_one <- function(ctx, op, x) {
+  if (!is_node(x)) return(switch(op, sum = sum(x), prod = prod(x), log_sum_exp = max(x) + log(sum(exp(x - max(x))))))
+  if (x$len == 1L) return(with_dim(x, NULL))
+  add_node(ctx$b, op, 1L, x$id)
+}
+
+language$sum <- function(ctx, ...) reduce_to_one(ctx, "sum", join(ctx, list(...)))
+language$prod <- function(ctx, ...) reduce_to_one(ctx, "prod", join(ctx, list(...)))
+language$mean <- function(ctx, x) binary(ctx, "div", reduce_to_one(ctx, "sum", x), value_length(x), "/")
+language$log_sum_exp <- function(ctx, ...) reduce_to_one(ctx, "log_sum_exp", join(ctx, list(...)))
+language$softmax <- function(ctx, x) unary(ctx, "exp", binary(ctx, "sub", x, reduce_to_one(ctx, "log_sum_exp", x), "-"))
+language$dot <- function(ctx, x, y) reduce_to_one(ctx, "sum", binary(ctx, "mul", x, y, "dot"))
+language$cumsum <- function(ctx, x) {
+  x <- as_node(x, ctx)
+  add_node(ctx$b, "cumsum", x$len, x$id)
+}
+language$max <- function(ctx, ...) Reduce(function(a, b) binary_any(ctx, "max", a, b, "max"), split_value(join(ctx, list(...)), ctx))
+language$min <- function(ctx, ...) Reduce(function(a, b) binary_any(ctx, "min", a, b, "min"), split_value(join(ctx, list(...)), ctx))
+
+# ---- shapes: plain R values --------------------------------------------------------------------------------
+
+language$length <- function(ctx, x) value_length(x)
+language$dim <- function(ctx, x) value_dim(x)
+language$nrow <- language$NROW <- function(ctx, x) if (is.null(value_dim(x))) value_length(x) else value_dim(x)[1L]
+language$ncol <- language$NCOL <- function(ctx, x) if (is.null(value_dim(x))) 1L else value_dim(x)[2L]
+language$seq_along <- function(ctx, along.with) seq_len(value_length(along.with))
+
+# ---- putting together and taking apart -----------------------------------------------------------------------
+
+# All values one after the other.
+join <- function(ctx, values) {
+  values <- unname(values[vapply(values, value_length, 0L) > 0L])
+  if (length(values) == 1L) return(values[[1L]])
+  nodes <- lapply(values, as_node, ctx)
+  add_node(ctx$b, "concat", sum(vapply(nodes, `[[`, 0L, "len")), vapply(nodes, `[[`, 0L, "id"))
+}
+
+language$c <- function(ctx, ...) {
+  joined <- join(ctx, list(...))
+  if (is_node(joined)) with_dim(joined, NULL) else as.vector(joined)
+}
+language$as.vector <- function(ctx, x) with_dim(x, NULL)
+language$as.numeric <- language$as.vector
+
+# Elements by number, of data or of a node.
+pick <- function(ctx, x, at) if (is_node(x)) add_gather(ctx$b, x, at) else as.vector(as_numeric_value(x, ctx))[at]
+
+# R's own function on the elements' numbers says where every element of the result comes from.
+rearrange <- function(ctx, x, how) {
+  at <- how(element_numbers(x))
+  if (length(at) == x$len && all(at == seq_along(at))) return(with_dim(x, dim(at)))
+  add_gather(ctx$b, x, as.vector(at), dim(at))
+}
+
+language$rep <- function(ctx, x, ...) rearrange(ctx, with_dim(x, NULL), function(i) rep(i, ...))
+language$t <- function(ctx, x) rearrange(ctx, x, t)
+language$rev <- function(ctx, x) rearrange(ctx, with_dim(x, NULL), rev)
+language$matrix <- function(ctx, data, nrow, ncol, byrow = FALSE) {
+  n <- value_length(data)
+  if (missing(nrow) && missing(ncol)) { nrow <- n; ncol <- 1L }
+  if (missing(nrow)) nrow <- ceiling(n / ncol)
+  if (missing(ncol)) ncol <- ceiling(n / nrow)
+  rearrange(ctx, with_dim(as_node(data, ctx), NULL), function(i) matrix(i, nrow, ncol, byrow))
+}
+language$array <- function(ctx, data, dim) rearrange(ctx, with_dim(as_node(data, ctx), NULL), function(i) array(i, dim))
+
+bind <- function(ctx, values, how) {
+  nodes <- lapply(unname(values), as_node, ctx)
+  ends <- cumsum(vapply(nodes, `[[`, 0L, "len"))
+  numbers <- Map(function(x, end) { i <- element_numbers(x); i[] <- i + end - x$len; i }, nodes, ends)
+  all <- join(ctx, nodes)
+  rearrange(ctx, all, function(i) unname(do.call(how, numbers)))
+}
+language$cbind <- function(ctx, ...) bind(ctx, list(...), cbind)
+language$rbind <- function(ctx, ...) bind(ctx, list(...), rbind)
+
+language$diag <- function(ctx, x, nrow) {
+  if (length(x$dim) == 2L) return(rearrange(ctx, x, diag))
+  n <- if (missing(nrow)) x$len else as.integer(nrow)
+  x <- stretch(x, n, ctx)
+  add_node(ctx$b, "scatter", n * n, x$id, add_index(ctx$b, seq(1L, by = n + 1L, length.out = n)), c(n, n))
+}
+language$outer <- function(ctx, X, Y, FUN = "*") {
+  op <- c(`*` = "mul", `+` = "add", `-` = "sub", `/` = "div")[as.character(FUN)]
+  if (length(op) != 1L || is.na(op)) stop("the operation of outer() must be one of \"*\", \"+\", \"-\", \"/\"", call. = FALSE)
+  nx <- value_length(X); ny <- value_length(Y)
+  a <- pick(ctx, X, rep(seq_len(nx), ny))
+  b <- pick(ctx, Y, rep(seq_len(ny), each = nx))
+  node <- binary(ctx, op, a, b, "outer")
+  with_dim(node, c(nx, ny))
+}
+language$ifelse <- function(ctx, test, yes, no) {
+  if (is_node(test)) stop("its test depends on a latent; the log density would jump there", call. = FALSE)
+  n <- length(test)
+  both <- join(ctx, list(as_node(yes, ctx), as_node(no, ctx)))
+  ny <- value_length(yes); nn <- value_length(no)
+  if (anyNA(test)) stop("its test has missing values", call. = FALSE)
+  at <- ifelse(test, rep_len(seq_len(ny), n), ny + rep_len(seq_len(nn), n))
+  add_gather(ctx$b, both, at, dim(test))
+}
+
+# ---- matrix products -------------------------------------------------------------------------------------
+
+as_matrix_shape <- function(x, column = TRUE) {
+  d <- value_dim(x)
+  if (length(d) == 2L) d else if (column) c(value_length(x), 1L) else c(1L, value_length(x))
+}
+
+matrix_product <- function(ctx, a, b, ta = FALSE, tb = FALSE, symbol = "%*%") {
+  da <- as_matrix_shape(a); db <- as_matrix_shape(b)
+  plain <- !ta && !tb
+  # R's rule: a vector is a row or a column, whichever fits
+  if (plain && is.null(value_dim(a))) da <- if (value_length(a) == db[1L] && !is.null(value_dim(b))) rev(da) else if (is.null(value_dim(b)) && value_length(a) == value_length(b)) rev(da) else da
+  if (plain && is.null(value_dim(b)) && da[2L] != db[1L] && da[2L] == 1L) db <- rev(db)
+  n <- if (ta) da[2L] else da[1L]
+  k <- if (ta) da[1L] else da[2L]
+  inner <- if (tb) db[2L] else db[1L]
+  m <- if (tb) db[1L] else db[2L]
+  if (k != inner) fail(ctx, sprintf("Shapes %s and %s do not conform in `%s`.", shape_text(a), shape_text(b), symbol))
+  if (!is_node(a) && m == 1L && !tb) {
+    x <- if (ta) t(matrix(as_numeric_value(a, ctx), da[1L])) else a
+    x <- as_node(x, ctx)
+    return(add_node(ctx$b, "matvec", n, c(x$id, as_node(b, ctx)$id), k, c(n, 1L)))
+  }
+  if (!is_node(b) && n == 1L && !ta) {
+    # (a B)' = B' a'
+    x <- matrix(as_numeric_value(b, ctx), db[1L])
+    x <- as_node(if (tb) x else t(x), ctx)
+    return(add_node(ctx$b, "matvec", m, c(x$id, as_node(a, ctx)$id), k, c(1L, m)))
+  }
+  add_node(ctx$b, "matmul", n * m, c(as_node(a, ctx)$id, as_node(b, ctx)$id), c(n, k, m, ta, tb), c(n, m))
+}
+
+language$`%*%` <- function(ctx, x, y) matrix_product(ctx, x, y)
+language$crossprod <- function(ctx, x, y = x) matrix_product(ctx, x, y, ta = TRUE, symbol = "crossprod")
+language$tcrossprod <- function(ctx, x, y = x) matrix_product(ctx, x, y, tb = TRUE, symbol = "tcrossprod")

@@ -1,0 +1,76 @@
+#' Optimisers
+#'
+#' Stochastic gradient optimisers for [fullrank()] and [svi_step()], step for step those that Pyro's users know
+#' (`pyro.optim.Adam`, `ClippedAdam` and `torch.optim.SGD`), with Pyro's defaults.
+#'
+#' @param lr Learning rate, positive. Adam's default is Pyro's 0.005 in its AutoMultivariateNormal tutorial.
+#' @param betas Two numbers in `[0, 1)`: the decay of the averages of the gradient and of its square.
+#' @param eps Added to the denominator, for numerical stability.
+#' @param decay Step t takes `lr / sqrt(1 + decay * (t - 1))`: 0, Pyro's, keeps the rate; a positive value lets the noise
+#'   of the steps die out. It knows no horizon, so that going on later is the same as never having stopped.
+#' @param clip_norm Each entry of the gradient is clamped to `[-clip_norm, clip_norm]`.
+#' @param lrd The learning rate is multiplied by this before each step.
+#' @param momentum Momentum, in `[0, 1)`.
+#' @return An object of class `fullrank_optimizer`, a plain list.
+#' @references Kingma and Ba (2015). Adam: a method for stochastic optimization. ICLR.
+#' @examples
+#' adam(lr = 0.01)
+#' clipped_adam(lrd = 0.999)
+#' @name optimizers
+NULL
+
+#' @rdname optimizers
+#' @export
+adam <- function(lr = 0.005, betas = c(0.9, 0.999), eps = 1e-8, decay = 0) {
+  new_optimizer("adam", 0L, lr = check_lr(lr), betas = check_betas(betas), eps = check_number(eps, "eps", 0),
+                decay = check_number(decay, "decay", 0))
+}
+
+#' @rdname optimizers
+#' @export
+clipped_adam <- function(lr = 0.005, clip_norm = 10, lrd = 1, betas = c(0.9, 0.999), eps = 1e-8) {
+  new_optimizer("clipped_adam", 1L, lr = check_lr(lr), betas = check_betas(betas), eps = check_number(eps, "eps", 0),
+                clip_norm = check_number(clip_norm, "clip_norm", 0, open = TRUE), lrd = check_number(lrd, "lrd", 0, open = TRUE))
+}
+
+#' @rdname optimizers
+#' @export
+sgd <- function(lr, momentum = 0) {
+  new_optimizer("sgd", 2L, lr = check_lr(lr), momentum = check_momentum(momentum))
+}
+
+new_optimizer <- function(name, code, lr, betas = c(0, 0), eps = 0, clip_norm = Inf, lrd = 1, momentum = 0, decay = 0) {
+  structure(list(name = name, code = code, lr = lr, betas = betas, eps = eps, clip_norm = clip_norm, lrd = lrd,
+                 momentum = momentum, decay = decay), class = "fullrank_optimizer")
+}
+
+check_lr <- function(lr) check_number(lr, "lr", 0, open = TRUE)
+
+check_momentum <- function(momentum) {
+  check_number(momentum, "momentum", 0, 1)
+  if (momentum == 1) stop("`momentum` must be below 1.", call. = FALSE)
+  as.double(momentum)
+}
+
+check_betas <- function(betas) {
+  if (!is.numeric(betas) || length(betas) != 2L || anyNA(betas) || any(betas < 0 | betas >= 1)) {
+    stop("`betas` must be two numbers of at least 0 and below 1.", call. = FALSE)
+  }
+  as.double(betas)
+}
+
+check_optimizer <- function(optimizer) {
+  if (!inherits(optimizer, "fullrank_optimizer")) {
+    stop("`optimizer` must be made by adam(), clipped_adam() or sgd(), as in optimizer = adam(lr = 0.01).", call. = FALSE)
+  }
+  optimizer
+}
+
+#' @export
+print.fullrank_optimizer <- function(x, ...) {
+  shown <- switch(x$name, adam = c("lr", "betas", "eps", if (x$decay > 0) "decay"),
+                  clipped_adam = c("lr", "clip_norm", "lrd", "betas", "eps"), sgd = c("lr", "momentum"))
+  values <- vapply(x[shown], function(v) if (length(v) > 1L) deparse(v) else format(v), "")
+  cat(x$name, "(", paste(shown, values, sep = " = ", collapse = ", "), ")\n", sep = "")
+  invisible(x)
+}

@@ -1,0 +1,107 @@
+# Sampling sites from their distributions, one site after the other.
+
+# An argument's values at each row of z: S x len.
+arg_values <- function(compiled, arg, z) {
+  if (is.list(arg)) return(node_values(compiled, z, arg$id)[[1L]])
+  matrix(as.double(arg), nrow(z), length(arg), byrow = TRUE)
+}
+
+# One draw of a statement's value at each row of z: S x length. `statement` is a latent site or an observed one.
+# `element` keeps the draws of different statements apart.
+sample_statement <- function(compiled, statement, z, seed, stream, element) {
+  args <- lapply(statement$args, arg_values, compiled = compiled, z = z)
+  dist <- dist_table()[[statement$dist]]
+  seed <- mix_seed(seed, element)
+  if (dist$event == "scalar") {
+    n <- nrow(z) * statement$length
+    flat <- lapply(args, function(a) as.vector(if (ncol(a) == 1L) a[, rep(1L, statement$length)] else a))
+    return(matrix(.Call(fullrank_dist_sample, statement$dist, n, unname(flat), 1L, seed, streams[[stream]]), nrow(z)))
+  }
+  sample_events(statement, dist, args, nrow(z), seed, stream)
+}
+
+# Vector and matrix events: one call a row of z and event, with that event's arguments.
+sample_events <- function(statement, dist, args, S, seed, stream) {
+  N <- statement$N; K <- statement$K
+  out <- matrix(NA_real_, S, statement$length)
+  for (s in seq_len(S)) {
+    for (i in seq_len(N)) {
+      event <- Map(function(a, arg) {
+        size <- switch(arg$event, scalar = 1L, vector = K, matrix = K * K)
+        x <- a[s, ]
+        if (length(x) > size) x <- matrix(x, N)[i, ]
+        if (arg$event == "matrix") matrix(x, K) else x
+      }, args, dist$args)
+      draw <- .Call(fullrank_dist_sample, statement$dist, 1L, unname(event), K, mix_seed(seed, s * N + i), streams[[stream]])
+      at <- if (dist$event == "matrix") seq_len(K * K) else seq.int(i, by = N, length.out = K)
+      out[s, at] <- draw
+    }
+  }
+  out
+}
+
+# Another seed for another use of the same seed: both below 2^53.
+mix_seed <- function(seed, k) (seed * 2097143 + k * 16127 + 1) %% 9007199254740881
+
+# n draws of all latent sites from the prior: list(z (n x d), values).
+sample_prior <- function(compiled, n, seed) {
+  z <- matrix(0, n, compiled$program$d)
+  values <- list()
+  for (k in seq_along(compiled$sites)) {
+    site <- compiled$sites[[k]]
+    x <- sample_statement(compiled, site, z, seed, "prior", k)
+    if (anyNA(x)) stop(sprintf("`%s` has no proper prior to draw from (`%s()`).", site$name, site$dist), call. = FALSE)
+    values[[site$name]] <- x
+    for (s in seq_len(n)) z[s, site$offset + seq_len(site$free)] <- unconstrain_site(compiled, site, x[s, ], z[s, ])
+  }
+  list(z = z, values = values)
+}
+
+#' Draw from a model or from a fit
+#'
+#' `simulate()` of a model draws all its sites from the prior, observed sites included; of a fit it draws replicates of
+#' the observed sites, each at a draw of the latent sites from the guide (posterior predictive).
+#'
+#' @param object A model or a fit.
+#' @param nsim How many draws.
+#' @param seed A whole number, or NULL: drawn from R's generator.
+#' @param data For a model: its data, as for [fullrank()].
+#' @param ... Not used.
+#' @return A named list with one element a site, an array with draws first: `nsim` x the site's shape.
+#' @examples
+#' m <- model({
+#'   mu ~ normal(0, 1)
+#'   y  ~ normal(mu, 1)
+#' })
+#' str(simulate(m, nsim = 3, seed = 1, data = list(y = c(0.3, -1))))
+#' @export
+simulate.fullrank_model <- function(object, nsim = 1, seed = NULL, data = list(), ...) {
+  nsim <- check_number(nsim, "nsim", 1, whole = TRUE)
+  compiled <- compile_model(object, data)
+  seed <- resolve_seed(seed)
+  prior <- sample_prior(compiled, nsim, seed)
+  latent <- Map(draws_first, prior$values, compiled$sites)
+  c(latent, simulate_observed(compiled, prior$z, seed))
+}
+
+#' @rdname simulate.fullrank_model
+#' @export
+simulate.fullrank_fit <- function(object, nsim = 1, seed = NULL, ...) {
+  nsim <- check_number(nsim, "nsim", 1, whole = TRUE)
+  compiled <- object$compiled
+  if (!length(compiled$observed)) stop("The model has no observed site to replicate.", call. = FALSE)
+  seed <- resolve_seed(seed)
+  z <- sample_guide(guide_of(object), draw_eps(nsim, compiled$program$d, seed, "predict"))
+  simulate_observed(compiled, z, seed)
+}
+
+simulate_observed <- function(compiled, z, seed) {
+  observed <- compiled$observed
+  names(observed) <- vapply(observed, `[[`, "", "name")
+  values <- Map(function(o, k) sample_statement(compiled, o, z, seed, "predict", k), observed, seq_along(observed))
+  Map(draws_first, values, observed)
+}
+
+draws_first <- function(x, part) {
+  if (length(part$dim)) array(x, c(nrow(x), part$dim)) else if (part$length > 1L) x else as.vector(x)
+}

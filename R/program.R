@@ -1,0 +1,129 @@
+# A program under construction: nodes in static single assignment, as src/core/program.h describes them.
+# The builder is an environment that the compiler fills and `finish_program()` turns into a plain list.
+
+op_codes <- local({
+  codes <- NULL
+  function() {
+    if (is.null(codes)) {
+      table <- .Call(fullrank_op_table)
+      codes <<- stats::setNames(seq_along(table) - 1L, names(table))
+    }
+    codes
+  }
+})
+
+new_builder <- function() {
+  b <- new.env(parent = emptyenv())
+  b$codes <- as.list(op_codes())
+  b$n <- 0L
+  b$op <- integer(64)
+  b$len <- integer(64)
+  b$args <- vector("list", 64)
+  b$ints <- vector("list", 64)
+  b$constants <- list()
+  b$index <- list()
+  b$dists <- character()
+  b$terms <- character()
+  b$d <- 0L
+  b
+}
+
+# A value that depends on a latent: `id` counts nodes from 0, `dim` is NULL for a plain vector.
+new_node <- function(id, len, dim = NULL, dimnames = NULL) {
+  structure(list(id = id, len = len, dim = dim, dimnames = dimnames), class = "fr_node")
+}
+
+is_node <- function(x) inherits(x, "fr_node")
+
+add_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL) {
+  force(args) # they may add nodes of their own, which come first
+  force(ints)
+  n <- b$n + 1L
+  if (n > length(b$op)) {
+    grown <- 2L * length(b$op)
+    length(b$op) <- grown
+    length(b$len) <- grown
+    length(b$args) <- grown
+    length(b$ints) <- grown
+  }
+  b$op[n] <- b$codes[[op]]
+  b$len[n] <- as.integer(len)
+  b$args[[n]] <- as.integer(args)
+  b$ints[[n]] <- as.integer(ints)
+  b$n <- n
+  new_node(n - 1L, as.integer(len), dim)
+}
+
+# The node of a data value. One constant serves all uses of the same data.
+add_constant <- function(b, x) {
+  x <- as.double(x)
+  for (k in rev(seq_along(b$constants))) {
+    if (length(b$constants[[k]]) == length(x) && identical(b$constants[[k]], x)) {
+      return(new_node(b$constant_node[k], length(x)))
+    }
+  }
+  b$constants[[length(b$constants) + 1L]] <- x
+  node <- add_node(b, "const", length(x), ints = length(b$constants) - 1L)
+  b$constant_node <- c(b$constant_node, node$id)
+  node
+}
+
+add_index <- function(b, index) {
+  b$index[[length(b$index) + 1L]] <- as.integer(index) - 1L
+  length(b$index) - 1L
+}
+
+# Elements `index` (from 1) of a node.
+add_gather <- function(b, x, index, dim = NULL) {
+  add_node(b, "gather", length(index), x$id, add_index(b, index), dim)
+}
+
+add_term <- function(b, name) {
+  b$terms <- c(b$terms, name)
+  length(b$terms) - 1L
+}
+
+add_dist <- function(b, name) {
+  at <- match(name, b$dists)
+  if (is.na(at)) {
+    b$dists <- c(b$dists, name)
+    at <- length(b$dists)
+  }
+  at - 1L
+}
+
+finish_program <- function(b) {
+  keep <- seq_len(b$n)
+  flat <- function(x) as.integer(unlist(x[keep], use.names = FALSE))
+  starts <- function(x) as.integer(c(0, cumsum(lengths(x[keep]))))
+  list(
+    version = 1L, d = b$d, n_terms = length(b$terms),
+    op = b$op[keep], len = b$len[keep],
+    arg = flat(b$args), arg_start = starts(b$args),
+    ints = flat(b$ints), int_start = starts(b$ints),
+    constants = b$constants, index = b$index, dists = b$dists
+  )
+}
+
+# Operation of a node, by name (for rewriting), and its arguments' ids.
+node_op <- function(b, x) names(b$codes)[b$op[x$id + 1L] + 1L]
+node_args <- function(b, x) b$args[[x$id + 1L]]
+node_at <- function(b, id) new_node(id, b$len[id + 1L])
+
+# ---- evaluation of a finished program -----------------------------------------------------------------------
+
+as_points <- function(z, d) {
+  if (!is.matrix(z)) z <- matrix(z, nrow = 1L)
+  storage.mode(z) <- "double"
+  z
+}
+
+# Log joint density (Jacobian included) at each row of z.
+log_joint <- function(compiled, z) {
+  .Call(fullrank_program_eval, compiled$program, as_points(z), FALSE, FALSE)$log_prob
+}
+
+# Values of nodes (ids from 0) at each row of z: a list of S x len matrices.
+node_values <- function(compiled, z, ids) {
+  .Call(fullrank_program_values, compiled$program, as_points(z), as.integer(ids))
+}

@@ -1,0 +1,406 @@
+# `left ~ distribution(...)`: a latent site, an observed site, or a density on an expression.
+
+compile_sample <- function(s, ctx) {
+  left <- s[[2L]]
+  dist_call <- s[[3L]]
+  name <- dist_name(dist_call, ctx)
+  dist <- dist_table()[[name]]
+  exprs <- match_dist_args(name, dist_call, function(...) fail(ctx, ...))
+  if (is.symbol(left) && is_new_site(as.character(left), ctx)) {
+    latent_site(as.character(left), name, dist, exprs, ctx)
+  } else {
+    density_statement(left, name, dist, exprs, ctx)
+  }
+  check_repetition(s, ctx)
+}
+
+dist_name <- function(call, ctx) {
+  name <- statement_head(call)
+  if (!nzchar(name)) fail(ctx, "The right side of `~` must be a distribution, as in `normal(0, 1)`.")
+  if (!is_dist(name)) {
+    fail(ctx, sprintf("There is no distribution `%s()`.", name), nearest_hint(name, names(dist_table())),
+         paste0("Known are ", paste(names(dist_table()), collapse = ", "), "."))
+  }
+  name
+}
+
+is_new_site <- function(name, ctx) {
+  !exists(name, ctx$data, inherits = FALSE) && !exists(name, ctx$latent, inherits = FALSE) && !exists(name, ctx$values, inherits = FALSE)
+}
+
+# Only an exact repetition draws a message: a second, different statement is how densities are multiplied.
+check_repetition <- function(s, ctx) {
+  if (!identical(ctx$loop, ctx$data)) return()
+  text <- paste(deparse(s), collapse = " ")
+  if (text %in% ctx$seen) ctx$messages <- c(ctx$messages, sprintf("Statement `%s` stands twice; it counts twice.", statement_text(s)))
+  ctx$seen <- c(ctx$seen, text)
+}
+
+# ---- arguments -----------------------------------------------------------------------------------------------
+
+eval_dist_args <- function(name, dist, exprs, ctx) {
+  args <- lapply(exprs[setdiff(names(exprs), "dim")], function(e) {
+    x <- eval_expr(e, ctx)
+    if (is_node(x)) x else as_numeric_value(x, ctx)
+  })
+  for (k in seq_along(args)) {
+    arg <- dist$args[[k]]
+    if (is_node(args[[k]])) {
+      if (arg$data_only) fail(ctx, sprintf("`%s` of `%s()` depends on a latent: it must be data.", arg$name, name))
+    } else {
+      check_data_argument(args[[k]], arg, name, ctx)
+    }
+  }
+  fuse_link(name, args, ctx)
+}
+
+check_data_argument <- function(x, arg, name, ctx) {
+  if (anyNA(x)) fail(ctx, sprintf("`%s` of `%s()` has missing values (%d of %d).", arg$name, name, sum(is.na(x)), length(x)))
+  if (!length(x)) fail(ctx, sprintf("`%s` of `%s()` is empty.", arg$name, name))
+  bad <- switch(arg$support, positive = , positive_vector = x <= 0, nonnegative = x < 0, unit = x < 0 | x > 1, count = x < 0 | x != floor(x),
+                cholesky = , corr_cholesky = if (is.matrix(x) && nrow(x) == ncol(x)) (row(x) == col(x) & x <= 0) | (row(x) < col(x) & x != 0) else x <= 0,
+                FALSE)
+  if (any(bad)) {
+    need <- switch(arg$support, positive = , positive_vector = "positive", nonnegative = "at least 0", unit = "between 0 and 1", count = "a count",
+                   "a lower triangular matrix with a positive diagonal")
+    fail(ctx, sprintf("`%s` of `%s()` must be %s, but it has %s.", arg$name, name, need, paste(utils::head(format(x[bad]), 3L), collapse = ", ")))
+  }
+}
+
+# A distribution joined with its link: the stable form of the same density.
+fused_forms <- list(
+  bernoulli = list(arg = "prob", link = "plogis", to = "bernoulli_logit"),
+  binomial = list(arg = "prob", link = "plogis", to = "binomial_logit"),
+  poisson = list(arg = "rate", link = "exp", to = "poisson_log")
+)
+
+fuse_link <- function(name, args, ctx) {
+  form <- fused_forms[[name]]
+  x <- if (!is.null(form)) args[[form$arg]]
+  if (is_node(x) && node_op(ctx$b, x) == form$link && form$to %in% names(dist_table())) {
+    inner <- node_at(ctx$b, node_args(ctx$b, x))
+    inner$dim <- x$dim
+    args[[form$arg]] <- inner
+    name <- form$to
+  }
+  list(name = name, args = args)
+}
+
+# ---- shapes ------------------------------------------------------------------------------------------------------
+
+# `dim = `: the shape of the site and, for levels, its names.
+eval_dim <- function(expr, ctx) {
+  value <- eval_expr(expr, ctx)
+  if (is_node(value)) fail(ctx, "`dim` depends on a latent: a shape must be data.")
+  if (is.factor(value)) value <- levels(value)
+  if (is.list(value)) {
+    dims <- lapply(value, dim_names)
+  } else if (is.character(value)) {
+    dims <- list(dim_names(value))
+  } else {
+    if (!is.numeric(value) || !length(value) || anyNA(value) || any(value < 0 | value != floor(value))) {
+      fail(ctx, sprintf("`dim` must be whole numbers or names, not %s.", statement_text(value)))
+    }
+    dims <- lapply(as.integer(value), function(n) list(n = n))
+  }
+  names <- lapply(dims, `[[`, "names")
+  list(dim = vapply(dims, `[[`, 0L, "n"), dimnames = if (!all(vapply(names, is.null, NA))) names)
+}
+dim_names <- function(x) if (is.character(x)) list(n = length(x), names = x) else list(n = as.integer(x))
+
+# Size of the events of a vector or matrix distribution, from its arguments: NA when they do not tell.
+event_size <- function(dist, args, ctx, name) {
+  sizes <- mapply(function(arg, x) {
+    d <- value_dim(x)
+    if (arg$event == "matrix") {
+      if (length(d) != 2L || d[1L] != d[2L]) {
+        if (value_length(x) == 1L) return(1L)
+        fail(ctx, sprintf("`%s` of `%s()` must be a square matrix, but its shape is %s.", arg$name, name, shape_text(x)))
+      }
+      d[1L]
+    } else if (arg$event == "vector" && value_length(x) > 1L) {
+      if (length(d) == 2L && d[2L] != 1L) d[2L] else value_length(x)
+    } else {
+      NA_integer_
+    }
+  }, dist$args, args)
+  sizes <- unique(sizes[!is.na(sizes)])
+  if (length(sizes) > 1L) fail(ctx, sprintf("The arguments of `%s()` disagree about the size of the vector: %s.", name, paste(sizes, collapse = ", ")))
+  if (length(sizes)) as.integer(sizes) else NA_integer_
+}
+
+# An event argument in the layout that the program wants: a vector recycled to K or N x K.
+fit_event_arg <- function(x, arg, N, K, ctx, name) {
+  n <- value_length(x)
+  want <- switch(arg$event, scalar = c(1L, N), vector = c(K, N * K), matrix = K * K)
+  if (n %in% want) return(x)
+  if (arg$event == "vector" && n == 1L) return(stretch(x, K, ctx))
+  fail(ctx, sprintf("`%s` of `%s()` has %s, which does not fit %d observation%s of size %d.", arg$name, name, shape_text(x), N, if (N == 1L) "" else "s", K))
+}
+
+# ---- a latent site -----------------------------------------------------------------------------------------------
+
+latent_site <- function(name, dist_name, dist, exprs, ctx) {
+  if (dist$discrete) {
+    fail(ctx, sprintf("The latent site `%s` has the discrete distribution `%s()`, which has no gradient.", name, dist_name),
+         sprintf("If `%s` was observed, put it into `data`; otherwise sum it out with `mixture()`.", name))
+  }
+  fused <- eval_dist_args(dist_name, dist, exprs, ctx)
+  shape <- if (!is.null(exprs$dim)) eval_dim(exprs$dim, ctx)
+  site <- if (dist$event == "scalar") scalar_site(fused$args, shape, ctx, dist_name) else event_site(dist, fused$args, shape, ctx, dist_name)
+  site <- c(list(name = name, dist = dist_name), site)
+  node <- add_site(site, dist, ctx)
+  add_density(node, dist_name, dist, site$args, site$N, site$K, name, ctx)
+}
+
+scalar_site <- function(args, shape, ctx, name) {
+  n <- max(vapply(args, value_length, 0L))
+  dim <- shape$dim
+  if (is.null(shape)) {
+    dims <- Filter(Negate(is.null), lapply(args, value_dim))
+    dims <- Filter(function(d) prod(d) == n && length(d) > 1L && any(d[-1L] != 1L), dims)
+    dim <- if (length(dims)) as.integer(dims[[1L]]) else if (n == 1L) integer() else n
+  }
+  total <- as.integer(prod(dim))
+  for (k in seq_along(args)) {
+    len <- value_length(args[[k]])
+    if (len > total || (len > 0L && total %% len != 0L)) {
+      fail(ctx, sprintf("`%s` of `%s()` has shape %s, the site has %s: they do not recycle.", names(args)[k], name, shape_text(args[[k]]), paste(dim, collapse = " x ")))
+    }
+    if (len != 1L) args[[k]] <- stretch(args[[k]], total, ctx)
+  }
+  list(args = args, dim = if (length(dim) == 1L && is.null(shape) && total == 1L) integer() else dim, dimnames = shape$dimnames, length = total, N = total, K = 1L)
+}
+
+event_site <- function(dist, args, shape, ctx, name) {
+  K <- event_size(dist, args, ctx, name)
+  matrix_value <- dist$event == "matrix"
+  given <- shape$dim
+  if (is.null(shape)) {
+    if (is.na(K)) fail(ctx, sprintf("The size of the site is not known: give it, as in `%s(..., dim = 3)`.", name))
+    N <- events_implied(dist, args, K)
+  } else {
+    k <- if (matrix_value) given[1L] else given[length(given)]
+    if (length(given) > 2L || (matrix_value && length(given) == 2L && given[1L] != given[2L])) {
+      fail(ctx, sprintf("`dim = %s` is no shape of `%s()`.", statement_text(given), name))
+    }
+    if (!is.na(K) && K != k && K != 1L) fail(ctx, sprintf("`dim` asks for size %d, but the arguments of `%s()` have size %d.", k, name, K))
+    K <- k
+    N <- if (!matrix_value && length(given) == 2L) given[1L] else 1L
+  }
+  if (K < 1L) fail(ctx, sprintf("A site of `%s()` needs a size of at least 1.", name))
+  if (dist$support %in% c("simplex", "corr_cholesky") && K < 2L) fail(ctx, sprintf("A site of `%s()` needs a size of at least 2.", name))
+  args <- Map(function(x, arg) fit_event_arg(x, arg, N, K, ctx, name), args, dist$args)
+  dim <- if (matrix_value) c(K, K) else if (length(given) == 2L || N > 1L) c(N, K) else K
+  names <- if (matrix_value && length(shape$dimnames) == 1L) rep(shape$dimnames, 2L) else shape$dimnames
+  list(args = args, dim = as.integer(dim), dimnames = names, length = as.integer(prod(dim)), N = as.integer(N), K = as.integer(K))
+}
+
+events_implied <- function(dist, args, K) {
+  n <- mapply(function(arg, x) {
+    if (arg$event == "vector" && length(value_dim(x)) == 2L && value_dim(x)[2L] == K) value_dim(x)[1L] else 1L
+  }, dist$args, args)
+  as.integer(max(n))
+}
+
+# The site's node: the bijection from its coordinates in z to its support.
+add_site <- function(site, dist, ctx) {
+  b <- ctx$b
+  term <- add_term(b, site$name)
+  map <- switch(dist$support, simplex = "simplex", corr_cholesky = "corr_cholesky", "bounded")
+  dim <- if (length(site$dim) > 1L) site$dim
+  if (map == "bounded") {
+    bounds <- site_bounds(dist, site, ctx)
+    site$free <- site$length
+    node <- add_node(b, "site_bounded", site$length, c(as_node(bounds$lower, ctx)$id, as_node(bounds$upper, ctx)$id), c(b$d, term), dim)
+    constant <- !is_node(bounds$lower) && !is_node(bounds$upper)
+    site$lower <- if (constant) rep_len(as.vector(bounds$lower), site$length)
+    site$upper <- if (constant) rep_len(as.vector(bounds$upper), site$length)
+    site$bounds <- c(as_node(bounds$lower, ctx)$id, as_node(bounds$upper, ctx)$id)
+    site$varies <- rep(TRUE, site$length)
+    coords <- element_labels(site$name, site$dim, site$dimnames)
+  } else {
+    site$free <- site$N * if (map == "simplex") site$K - 1L else site$K * (site$K - 1L) %/% 2L
+    node <- add_node(b, "site_vector", site$length, ints = c(b$d, term, bijection_codes[[map]], site$N, site$K), dim = dim)
+    coords <- free_labels(site, map)
+    site$varies <- if (map == "simplex") rep(TRUE, site$length) else as.vector(lower.tri(diag(site$K), diag = TRUE) & row(diag(site$K)) > 1L)
+  }
+  node$dimnames <- site$dimnames
+  site$map <- map
+  site$offset <- b$d
+  site$labels <- element_labels(site$name, site$dim, site$dimnames)
+  site$coord_names <- coords
+  site$id <- node$id
+  b$d <- b$d + site$free
+  site$args <- lapply(site$args, compact_arg)
+  ctx$sites[[site$name]] <- site
+  assign(site$name, node, ctx$latent)
+  node
+}
+
+bijection_codes <- c(bounded = 0L, simplex = 1L, ordered = 2L, corr_cholesky = 3L)
+
+# What is kept of an argument: its node, or its value.
+compact_arg <- function(x) if (is_node(x)) x[c("id", "len")] else x
+
+free_labels <- function(site, map) {
+  if (map == "simplex") {
+    dim <- site$dim
+    dim[length(dim)] <- site$K - 1L
+    names <- site$dimnames
+    if (length(names)) names[length(dim)] <- list(names[[length(dim)]][seq_len(site$K - 1L)])
+    return(element_labels(site$name, dim, names))
+  }
+  at <- do.call(rbind, lapply(seq_len(site$K)[-1L], function(i) cbind(i, seq_len(i - 1L))))
+  sprintf("%s[%d,%d]", site$name, at[, 1L], at[, 2L])
+}
+
+# Bounds of an elementwise site: fixed by the support, or the arguments that set it.
+site_bounds <- function(dist, site, ctx) {
+  arg <- function(k, default) if (k > 0L) site$args[[k]] else default
+  bounds <- switch(dist$support,
+    real = , real_vector = list(lower = -Inf, upper = Inf),
+    positive = , nonnegative = , positive_vector = list(lower = 0, upper = Inf),
+    unit = list(lower = 0, upper = 1),
+    bounded = list(lower = arg(dist$lower_arg, -Inf), upper = arg(dist$upper_arg, Inf)),
+    fail(ctx, sprintf("A site with support '%s' cannot be latent in this version.", dist$support))
+  )
+  if (!is_node(bounds$lower) && !is_node(bounds$upper) && any(bounds$lower >= bounds$upper)) {
+    fail(ctx, sprintf("The lower bound of `%s` must be below its upper bound.", site$name))
+  }
+  bounds
+}
+
+# ---- a density on data or on an expression ----------------------------------------------------------------------
+
+density_statement <- function(left, dist_name, dist, exprs, ctx) {
+  x <- eval_left(left, ctx)
+  fused <- eval_dist_args(dist_name, dist, exprs, ctx)
+  args <- fused$args
+  if (!identical(fused$name, dist_name)) dist <- dist_table()[[dist_name <- fused$name]]
+  check_left_dim(x, exprs, ctx)
+  if (is_node(x) && dist$discrete) fail(ctx, sprintf("`%s` depends on a latent, but `%s()` is a discrete distribution.", statement_text(left), dist_name))
+  label <- if (is.symbol(left)) as.character(left) else statement_text(left)
+  if (dist$event == "scalar") {
+    n <- value_length(x)
+    args <- Map(function(a, arg) fit_scalar_arg(a, arg, x, n, left, dist_name, ctx), args, dist$args)
+    N <- n; K <- 1L
+  } else {
+    K <- event_size(dist, args, ctx, dist_name)
+    size <- left_events(x, dist, K, left, dist_name, ctx)
+    N <- size$N; K <- size$K
+    args <- Map(function(a, arg) fit_event_arg(a, arg, N, K, ctx, dist_name), args, dist$args)
+  }
+  if (!is_node(x)) {
+    check_observed(x, dist, args, label, dist_name, ctx)
+    ctx$observed[[length(ctx$observed) + 1L]] <- list(
+      name = label, dist = dist_name, args = lapply(args, compact_arg), N = as.integer(N), K = as.integer(K),
+      dim = dim(x), length = length(x), names = names(x))
+  }
+  if (value_length(x)) add_density(x, dist_name, dist, args, N, K, label, ctx)
+}
+
+eval_left <- function(left, ctx) {
+  if (is.call(left) && is.symbol(left[[2L]]) && identical(left[[1L]], as.name("["))) {
+    name <- as.character(left[[2L]])
+    if (!is_known(name, ctx)) {
+      fail(ctx, sprintf("`%s` is stated element by element, but neither data nor a site has that name.", name),
+           sprintf("State the whole vector at once: `%s ~ distribution(..., dim = n)`.", name))
+    }
+  }
+  x <- eval_expr(left, ctx)
+  if (is_node(x)) return(x)
+  if (is.factor(x) || is.character(x)) {
+    fail(ctx, sprintf("The observed `%s` is a %s: a number is needed (as.integer(), or a comparison such as `y == \"yes\"`).", statement_text(left), class(x)[1L]))
+  }
+  as_numeric_value(x, ctx)
+}
+
+is_known <- function(name, ctx) {
+  exists(name, ctx$latent, inherits = FALSE) || !length(unknown_names(as.name(name), ctx))
+}
+
+check_left_dim <- function(x, exprs, ctx) {
+  if (is.null(exprs$dim)) return()
+  shape <- eval_dim(exprs$dim, ctx)
+  if (prod(shape$dim) != value_length(x)) fail(ctx, sprintf("`dim` asks for %s, but the left side has shape %s.", paste(shape$dim, collapse = " x "), shape_text(x)))
+}
+
+fit_scalar_arg <- function(a, arg, x, n, left, name, ctx) {
+  len <- value_length(a)
+  if (len == 1L || len == n) {
+    da <- value_dim(a); dx <- value_dim(x)
+    differ <- length(da) > 1L && length(dx) > 1L && !identical(as.integer(da), as.integer(dx))
+    if (!differ || len == 1L) return(a)
+  }
+  if (len > n) {
+    fail(ctx, sprintf("The left side `%s` has shape %s, but `%s` of `%s()` has shape %s: the left side must be at least as long.",
+                      statement_text(left), shape_text(x), arg$name, name, shape_text(a)))
+  }
+  if (len == 0L || n %% len || len == n) {
+    fail(ctx, sprintf("Shapes %s (`%s`) and %s (`%s` of `%s()`) do not recycle.", shape_text(x), statement_text(left), shape_text(a), arg$name, name))
+  }
+  stretch(a, n, ctx)
+}
+
+# N events of size K on the left: a vector is one event, a matrix one event a row.
+left_events <- function(x, dist, K, left, name, ctx) {
+  d <- value_dim(x)
+  n <- value_length(x)
+  if (dist$event == "matrix") {
+    if (length(d) != 2L || d[1L] != d[2L] || (!is.na(K) && K != d[1L])) fail(ctx, sprintf("`%s` must be a square matrix%s, but its shape is %s.", statement_text(left), if (is.na(K)) "" else sprintf(" with %d rows", K), shape_text(x)))
+    return(list(N = 1L, K = d[1L]))
+  }
+  if (length(d) > 2L) fail(ctx, sprintf("`%s` has %d dimensions: `%s()` takes a vector, or a matrix with one observation a row.", statement_text(left), length(d), name))
+  size <- if (length(d) == 2L) list(N = d[1L], K = d[2L]) else list(N = 1L, K = n)
+  if (length(d) == 2L && d[2L] == 1L && !is.na(K) && K == d[1L]) size <- list(N = 1L, K = n)
+  if (!is.na(K) && K != size$K && K != 1L) {
+    fail(ctx, sprintf("`%s` has shape %s, but the arguments of `%s()` have size %d.", statement_text(left), shape_text(x), name, K))
+  }
+  size
+}
+
+check_observed <- function(x, dist, args, label, dist_name, ctx) {
+  missing <- is.na(x)
+  if (any(missing)) {
+    fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(missing), if (sum(missing) == 1L) "" else "s", first_rows(missing)),
+         "Drop these rows before fitting, or make the missing values a latent site of their own.")
+  }
+  data_args <- lapply(args, function(a) if (!is_node(a)) as.vector(a))
+  bad <- outside_support(dist, x, data_args)
+  if (any(bad)) {
+    at <- which(as.vector(bad))
+    fail(ctx, sprintf("The observed `%s` has %d value%s outside the support of `%s()` (first in %s): %s.", label, length(at), if (length(at) == 1L) "" else "s",
+                      dist_name, first_rows(bad), paste(format(utils::head(as.vector(x)[at], 3L)), collapse = ", ")),
+         sprintf("It takes %s.", support_text(dist)))
+  }
+  if (dist$support == "count_vector") check_totals(x, args[[dist$size_arg]], label, ctx)
+}
+
+check_totals <- function(x, size, label, ctx) {
+  totals <- if (is.matrix(x)) rowSums(x) else sum(x)
+  bad <- totals != as.vector(size)
+  if (any(bad)) fail(ctx, sprintf("The counts of `%s` do not sum to `size` (first in %s).", label, first_rows(bad)))
+}
+
+first_rows <- function(bad) {
+  rows <- if (is.matrix(bad)) which(rowSums(bad) > 0) else which(bad)
+  paste0(if (length(rows) == 1L) "row " else "rows ", paste(utils::head(rows, 5L), collapse = ", "), if (length(rows) > 5L) ", ...")
+}
+
+# The density's node, and the part of it that depends on data alone, computed once.
+add_density <- function(x, name, dist, args, N, K, term_name, ctx) {
+  b <- ctx$b
+  term <- add_term(b, term_name)
+  ids <- vapply(c(list(x), unname(args)), function(v) as_node(v, ctx)$id, 0L)
+  which_dist <- add_dist(b, name)
+  if (dist$event == "scalar") {
+    add_node(b, "density", 1L, ids, c(which_dist, term))
+  } else {
+    add_node(b, "density_event", 1L, ids, c(which_dist, term, N, K))
+  }
+  if (!is_node(x) && dist$discrete) {
+    base <- sum(.Call(fullrank_dist_base, name, x + 0, lapply(unname(args), function(a) if (is_node(a)) NULL else a + 0)))
+    if (!is.na(base) && base != 0) add_node(b, "target", 1L, as_node(base, ctx)$id, term)
+  }
+}
