@@ -228,26 +228,27 @@ static int poll_step(void *data, double step, double loss)
   return ask(w);
 }
 
-/* settings: seed, particles, until_step, fixed_steps, check_every, check_pairs, tol.
- * list(state, status (code), loss, counts (n_terms), verdict) */
+/* settings: seed, particles, until_step, fixed_steps, check_every, check_pairs, more_pairs, tol.
+ * list(state, status (code), loss, counts (n_terms), verdict, evaluations) */
 SEXP fullrank_svi_run(SEXP program, SEXP state, SEXP optimizer, SEXP settings, SEXP report)
 {
   watch w = {.report = report};
   timespec_get(&w.asked, TIME_UTC);
   w.reported = w.asked;
-  int S = fr_list_int(settings, "particles"), pairs = fr_list_int(settings, "check_pairs"), run_status = FR_RUN_INTERRUPTED;
+  int S = fr_list_int(settings, "particles"), pairs = fr_list_int(settings, "check_pairs");
+  int more = fr_list_int(settings, "more_pairs"), most = more > pairs ? more : pairs, run_status = FR_RUN_INTERRUPTED;
   fr_density density;
-  fr_density_from_r(program, S > 2 * pairs ? S : 2 * pairs, poll_rows, &w, &density);
+  fr_density_from_r(program, S > 2 * most ? S : 2 * most, poll_rows, &w, &density);
   fr_svi svi;
   fr_svi_run_spec spec = {
       .log_density = density.log_density, .model = density.model, .explain = density.explain,
       .optimizer = read_optimizer(optimizer), .seed = fr_seed(fr_list_get(settings, "seed")), .particles = S,
       .until_step = fr_list_double(settings, "until_step"), .fixed_steps = fr_list_int(settings, "fixed_steps"),
-      .check_every = fr_list_int(settings, "check_every"), .check_pairs = pairs, .tol = fr_list_double(settings, "tol"),
+      .check_every = fr_list_int(settings, "check_every"), .check_pairs = pairs, .more_pairs = more, .tol = fr_list_double(settings, "tol"),
       .verdict = {NAN, NAN, NAN, NAN, 0}, .poll = poll_step, .poll_data = &w};
   double first = fr_list_double(state, "step");
   R_xlen_t length = spec.until_step > first ? (R_xlen_t)(spec.until_step - first) : 0;
-  const char *names[] = {"state", "status", "loss", "counts", "verdict", ""};
+  const char *names[] = {"state", "status", "loss", "counts", "verdict", "evaluations", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, copy_state(state, density.d, &spec.optimizer, &svi));
   SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, length));
@@ -255,12 +256,13 @@ SEXP fullrank_svi_run(SEXP program, SEXP state, SEXP optimizer, SEXP settings, S
   spec.loss = REAL(VECTOR_ELT(out, 2));
   spec.counts = REAL(VECTOR_ELT(out, 3));
   memset(spec.counts, 0, (size_t)density.n_terms * sizeof(double));
-  int status = fr_svi_run(&svi, &spec, &run_status, fr_work(fr_svi_work(density.d, S, pairs)));
+  int status = fr_svi_run(&svi, &spec, &run_status, fr_work(fr_svi_work(density.d, S, spec.fixed_steps ? 0 : most)));
   if (status != FR_OK) Rf_error("internal: the run ended with status %d", status);
   write_counters(VECTOR_ELT(out, 0), &svi);
   SET_VECTOR_ELT(out, 1, Rf_ScalarInteger(run_status));
   if (svi.step - first < (double)length) SET_VECTOR_ELT(out, 2, Rf_xlengthgets(VECTOR_ELT(out, 2), (R_xlen_t)(svi.step - first)));
   SET_VECTOR_ELT(out, 4, verdict_list(&spec.verdict));
+  SET_VECTOR_ELT(out, 5, Rf_ScalarReal(spec.evaluations));
   UNPROTECT(1);
   return out;
 }

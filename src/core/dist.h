@@ -46,7 +46,7 @@ typedef struct {
   const double *v;  /* values */
   double *a;        /* adjoints of the same layout, to be added to; NULL: not wanted (data) */
   int row;          /* 1: one value a row; 0: the same for all rows */
-  int lane;         /* 1: one value a particle; 0: the same for all particles (data) */
+  int lane;         /* 1: one value a particle; 0: the same for all particles (data; with W > 1 its a is ignored) */
 } fr_operand;
 
 /* A density along rows of scalar events: v[0] is the value, v[1 ..] the arguments. */

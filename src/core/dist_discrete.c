@@ -15,8 +15,8 @@ FR_INLINE fr_odds odds_of_logit(double x)
   fr_odds o;
   o.log_p = (x < 0.0 ? x : 0.0) - l;
   o.log_q = (x > 0.0 ? -x : 0.0) - l;
-  o.p = x < 0.0 ? small : r;
-  o.q = x < 0.0 ? r : small;
+  o.p = fr_select(x < 0.0, small, r);
+  o.q = fr_select(x < 0.0, r, small);
   return o;
 }
 
@@ -70,7 +70,7 @@ FR_INLINE double bernoulli_logit_eval(const double *v, const double *k, unsigned
   double sign = v[0] == 0.0 ? -1.0 : 1.0, s = sign * v[1], e = exp(-fabs(s));
   (void)k, (void)need;
   d[0] = 0.0;
-  d[1] = sign * (s > 0.0 ? e : 1.0) / (1.0 + e);
+  d[1] = sign * fr_select(s > 0.0, e, 1.0) / (1.0 + e);
   if (!(v[0] == 0.0 || v[0] == 1.0)) return fr_outside_clear(v[0], s, 2, d);
   return (s < 0.0 ? s : 0.0) - log1p(e);
 }

@@ -226,6 +226,18 @@ FR_INLINE double fr_reciprocal(double x)
   return r > 1.7976931348623157e308 ? 1.7976931348623157e308 : r;
 }
 
+/* c ? a : b without a branch: for signs that no predictor can guess. */
+FR_INLINE double fr_select(int c, double a, double b)
+{
+  uint64_t mask = -(uint64_t)(c != 0), x, y;
+  double r;
+  memcpy(&x, &a, sizeof x);
+  memcpy(&y, &b, sizeof y);
+  x = (x & mask) | (y & ~mask);
+  memcpy(&r, &x, sizeof r);
+  return r;
+}
+
 /* The log density outside the support: -Inf, or NaN where the value or an argument (seen by `check`) is. */
 FR_INLINE double fr_outside(double x, double check) { return x != x || check != check ? NAN : -INFINITY; }
 

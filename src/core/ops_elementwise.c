@@ -28,15 +28,15 @@
   X(LGAMMA, fr_lgamma(x), fr_digamma(x))                          \
   X(DIGAMMA, fr_digamma(x), fr_trigamma(x))
 
-/* op, value, derivative in a, derivative in b */
+/* op, value, derivative in a, derivative in b. MIN and MAX keep a NaN, as R does. */
 #define BINARY_OPS(X)                                             \
   X(ADD, a + b, 1.0, 1.0)                                         \
   X(SUB, a - b, 1.0, -1.0)                                        \
   X(MUL, a *b, b, a)                                              \
   X(DIV, a / b, 1.0 / b, -y / b)                                  \
   X(POW, pow(a, b), pow_slope(a, b), pow_log(a, y))               \
-  X(MIN, a < b ? a : b, a < b ? 1.0 : 0.0, a < b ? 0.0 : 1.0)     \
-  X(MAX, a > b ? a : b, a > b ? 1.0 : 0.0, a > b ? 0.0 : 1.0)
+  X(MIN, a < b || a != a ? a : b, a < b ? 1.0 : 0.0, a < b ? 0.0 : 1.0) \
+  X(MAX, a > b || a != a ? a : b, a > b ? 1.0 : 0.0, a > b ? 0.0 : 1.0)
 
 /* 1 - tanh^2 without cancellation in the tails */
 FR_INLINE double tanh_slope(double x)

@@ -191,6 +191,7 @@ static int check_node(const fr_program_spec *s, int i)
   if (s->op[i] < 0 || s->op[i] >= FR_OP_COUNT) return FR_ERR_UNKNOWN_OP;
   int n_args = s->arg_start[i + 1] - s->arg_start[i], arity = fr_ops[s->op[i]].arity;
   if (s->len[i] < 0 || n_args < 0 || (arity >= 0 && n_args != arity)) return FR_ERR_ARGUMENT;
+  if (fr_ops[s->op[i]].op_class == FR_TERM && s->len[i] != 1) return FR_ERR_ARGUMENT;
   for (int k = s->arg_start[i]; k < s->arg_start[i + 1]; k++) {
     if (s->arg[k] < 0 || s->arg[k] >= i) return FR_ERR_ARGUMENT;
     if (fr_ops[s->op[s->arg[k]]].op_class == FR_TERM) return FR_ERR_ARGUMENT;

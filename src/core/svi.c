@@ -4,6 +4,7 @@
 #include "tril.h"
 
 static void apply_update(fr_svi *state, const fr_svi_run_spec *spec, double *gradient);
+static int judge(const fr_guide *guide, fr_svi_run_spec *spec, double step, int *converged, double *work);
 
 size_t fr_svi_theta_size(int d) { return 2 * (size_t)d + fr_tril_size((size_t)d); }
 
@@ -82,16 +83,32 @@ int fr_svi_run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work)
     if (code == FR_INTERRUPTED) return FR_OK;
     if (code != FR_OK) return code;
     if (state->in_a_row >= FR_SVI_MAX_REFUSED) { *status = FR_RUN_DIVERGED; return FR_OK; }
+    spec->evaluations += S;
     if (!spec->fixed_steps && fmod(state->step, spec->check_every) == 0.0) {
-      code = fr_verdict_judge(&guide, spec->log_density, spec->model, spec->check_pairs, spec->seed,
-                              (uint64_t)state->step, &spec->verdict, work);
+      int converged = 0;
+      code = judge(&guide, spec, state->step, &converged, work);
       if (code == FR_INTERRUPTED) return FR_OK;
       if (code != FR_OK) return code;
-      if (spec->verdict.gap + 3.0 * spec->verdict.gap_se < spec->tol) { *status = FR_RUN_CONVERGED; return FR_OK; }
+      if (converged) { *status = FR_RUN_CONVERGED; return FR_OK; }
       memset(eps, 0, (size_t)d * ld * sizeof(double));
     }
     if (spec->poll && spec->poll(spec->poll_data, state->step, *loss)) return FR_OK;
   }
   *status = spec->fixed_steps ? FR_RUN_FIXED_STEPS : FR_RUN_BUDGET_EXHAUSTED;
   return FR_OK;
+}
+
+/* Few pairs say whether it is worth asking more: the verdict is taken from more of them where the estimate is
+ * below the tolerance but its error is not. */
+static int judge(const fr_guide *guide, fr_svi_run_spec *spec, double step, int *converged, double *work)
+{
+  int pairs = spec->check_pairs;
+  for (;;) {
+    int code = fr_verdict_judge(guide, spec->log_density, spec->model, pairs, spec->seed, (uint64_t)step, &spec->verdict, work);
+    if (code != FR_OK) return code;
+    spec->evaluations += 2 * pairs;
+    *converged = spec->verdict.gap + 3.0 * spec->verdict.gap_se < spec->tol;
+    if (*converged || !(spec->verdict.gap < spec->tol) || pairs >= spec->more_pairs) return FR_OK;
+    pairs = spec->more_pairs;
+  }
 }

@@ -42,9 +42,11 @@ typedef struct {
   int fixed_steps;     /* 1: take them all, never judge */
   int check_every;     /* steps between verdicts */
   int check_pairs;     /* antithetic pairs of a verdict */
+  int more_pairs;      /* ... and of a second one where the first cannot tell */
   double tol;          /* converged when gap + 3 gap_se < tol */
   double *loss;        /* the loss before each update, until_step - step of them; NaN for a refused step */
   fr_verdict verdict;  /* the latest; out */
+  double evaluations;  /* gradients of the density at one point; out, added to */
   int (*poll)(void *data, double step, double loss); /* not 0: stop. Called between steps. May be NULL */
   void *poll_data;
 } fr_svi_run_spec;
@@ -56,7 +58,7 @@ size_t fr_svi_theta_size(int d);
 /* theta as a guide; all NULL for NULL. */
 fr_guide fr_svi_guide(int d, double *theta);
 
-/* Doubles of workspace for steps (and, with pairs > 0, verdicts). */
+/* Doubles of workspace for steps (and, with pairs > 0, verdicts of up to so many pairs). */
 size_t fr_svi_work(int d, int particles, int pairs);
 
 /* One step from given eps (d x ld, coordinate-major): *loss is minus the ELBO estimate before the update. A

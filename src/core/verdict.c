@@ -5,6 +5,8 @@
 
 static void whiten(const fr_guide *guide, const double *scale, int S, size_t ld, double *g);
 static int keep_finite(int d, int pairs, size_t ld, double *e, double *z_gradient, double *lp);
+static void estimate_elbo(int d, const double *scale, int kept, int pairs, size_t ld, const double *e, const double *lp,
+                          double *log_q, fr_verdict *out);
 static void u_statistic(int d, int pairs, size_t ld, const double *a, const double *b, const double *e,
                         double *row_mean, fr_verdict *out);
 
@@ -30,15 +32,8 @@ int fr_verdict_judge(const fr_guide *guide, fr_log_density log_density, void *mo
   if (status != FR_OK) return status;
 
   int kept = keep_finite(d, pairs, ld, e, g, lp);
-  double entropy = fr_guide_entropy(d, scale), mean = 0.0, square = 0.0;
-  for (int p = 0; p < kept; p++) mean += 0.5 * (lp[p] + lp[pairs + p]) / kept;
-  for (int p = 0; p < kept; p++) {
-    double off = 0.5 * (lp[p] + lp[pairs + p]) - mean;
-    square += off * off;
-  }
   *out = (fr_verdict){.finite = kept, .gap = NAN, .gap_se = NAN};
-  out->elbo = kept > 0 ? mean + entropy : NAN;
-  out->elbo_se = kept > 1 ? sqrt(square / (kept - 1) / kept) : NAN;
+  estimate_elbo(d, scale, kept, pairs, ld, e, lp, row_mean, out);
   if (kept < 3) return FR_OK;
   whiten(guide, scale, S, ld, g);
   double *a = t_eps, *b = z;
@@ -50,6 +45,21 @@ int fr_verdict_judge(const fr_guide *guide, fr_log_density log_density, void *mo
     }
   u_statistic(d, kept, ld, a, b, e, row_mean, out);
   return FR_OK;
+}
+
+/* log p - log q, with log q as drawn: at a Gaussian optimum each pair gives the same value. log_q: kept. */
+static void estimate_elbo(int d, const double *scale, int kept, int pairs, size_t ld, const double *e, const double *lp,
+                          double *log_q, fr_verdict *out)
+{
+  double mean = 0.0, square = 0.0;
+  fr_guide_log_q(d, scale, kept, ld, e, log_q);
+  for (int p = 0; p < kept; p++) mean += (0.5 * (lp[p] + lp[pairs + p]) - log_q[p]) / kept;
+  for (int p = 0; p < kept; p++) {
+    double off = 0.5 * (lp[p] + lp[pairs + p]) - log_q[p] - mean;
+    square += off * off;
+  }
+  out->elbo = kept > 0 ? mean : NAN;
+  out->elbo_se = kept > 1 ? sqrt(square / (kept - 1) / kept) : NAN;
 }
 
 /* Move the pairs with finite values to the front; returns how many there are. */
