@@ -166,7 +166,7 @@ fill_parts <- function(old, index, value, ctx) {
     x$parts[[i]] <- value
     return(x)
   }
-  at <- if (is.null(x$dim) && length(index) == 1L && is.numeric(i)) i else do.call(`[`, c(list(element_numbers(x)), index), quote = TRUE)
+  at <- if (is.null(x$dim) && length(index) == 1L && is.numeric(i) && !any(i < 0, na.rm = TRUE)) i else do.call(`[`, c(list(element_numbers(x)), index), quote = TRUE)
   if (anyNA(at) || any(at < 1)) fail(ctx, "The index on the left runs outside the array.")
   values <- split_value(value, ctx)
   if (!length(values) || length(at) %% length(values)) fail(ctx, sprintf("%d values do not fill %d elements.", length(values), length(at)))

@@ -63,7 +63,8 @@ svi_step <- function(g, optimizer, particles = 1, eps = NULL) {
   state$theta <- pack_guide(g)
   eps <- given_or_drawn(eps, particles, g, g$seed, "step", state$step)
   out <- .Call(fullrank_svi_step, g$compiled$program, state, optimizer, eps)
-  moved <- new_guide(unpack_guide(out$state$theta, g$compiled), g$compiled, g$seed, loss = out$loss)
+  moved <- if (is.nan(out$loss)) g else new_guide(unpack_guide(out$state$theta, g$compiled), g$compiled, g$seed)
+  moved$loss <- out$loss
   moved$state <- c(out$state[setdiff(names(out$state), "theta")], optimizer = optimizer$name)
   moved
 }

@@ -179,6 +179,7 @@ element_numbers <- function(x) {
 take <- function(x, index, ctx, expr) {
   if (!is_node(x) && !is_parts(x)) return(do.call(as.character(expr[[1L]]), c(list(x), index), quote = TRUE))
   n <- if (is_parts(x)) length(x$parts) else x$len
+  if (length(index) == 1L && identical(index[[1L]], quote(expr = ))) return(if (is_parts(x)) join_parts(x, ctx) else x)
   i <- if (length(index) == 1L) index[[1L]]
   if (is.numeric(i) && length(i) == 1L && !is.na(i) && i >= 1 && i <= n && is.null(x$dim)) {
     at <- as.integer(i)

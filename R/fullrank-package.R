@@ -18,7 +18,9 @@
 #'
 #' Bingham and others (2019). Pyro: deep universal probabilistic programming. Journal of Machine Learning
 #' Research 20(28), 1-6.
+#' @name fullrank-package
+#' @docType package
 #' @keywords internal
 #' @useDynLib fullrank, .registration = TRUE
 #' @importFrom stats coef median quantile simulate update vcov
-"_PACKAGE"
+NULL

@@ -45,9 +45,9 @@ fullrank.default <- function(x, ...) {
 #' @rdname fullrank
 #' @export
 fullrank.fullrank_model <- function(x, data = list(), ..., init = init_to_median(), init_scale = 0.1,
-                                    optimizer = adam(lr = 0.05, decay = 0.01), steps = NULL, max_steps = 20000, particles = NULL,
+                                    optimizer = adam(lr = 0.1, decay = 0.1), steps = NULL, max_steps = 1e5, particles = NULL,
                                     seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
-                                    keep = NULL, tol = 0.05) {
+                                    keep = NULL, tol = 0.02) {
   reject_dots(...)
   settings <- check_settings(init, init_scale, optimizer, steps, max_steps, particles, threads, tol)
   settings$seed <- resolve_seed(seed)
@@ -86,26 +86,20 @@ count_by_site <- function(compiled, counts) {
 
 run_statuses <- c("converged", "budget_exhausted", "diverged", "interrupted", "fixed_steps")
 check_every <- 500L
-check_pairs <- 32L
+check_pairs <- 128L
+
+# A close verdict is taken again with more draws: their products cost d pairs^2.
+more_pairs <- function(d) as.integer(max(check_pairs, min(1024, 51200 %/% d)))
 
 # Go on for `steps` steps, or until the convergence rule ends it within `max_steps` more.
 run_fit <- function(fit, steps, max_steps, progress) {
-  fixed <- !is.null(steps)
   begin <- proc.time()[["elapsed"]]
-  settings <- list(
-    seed = fit$seed, particles = fit$particles, until_step = fit$state$step + (if (fixed) steps else max_steps),
-    fixed_steps = as.integer(fixed), check_every = check_every, check_pairs = check_pairs, tol = fit$settings$tol
-  )
-  bar <- progress_report(progress, settings$until_step - fit$state$step, fit$state$step)
-  out <- .Call(fullrank_svi_run, fit$compiled$program, fit$state, fit$optimizer, settings, bar$report)
-  bar$done()
-  taken <- out$state$step - fit$state$step
-  checks <- if (fixed) 0 else out$state$step %/% check_every - fit$state$step %/% check_every
+  out <- take_steps(fit, steps, max_steps, progress)
   fit$state <- out$state
   fit$loss <- c(fit$loss, out$loss)
   fit$status <- run_statuses[out$status + 1L]
   fit$steps <- fit$state$step
-  fit$gradient_evaluations <- fit$gradient_evaluations + taken * fit$particles + checks * 2 * check_pairs
+  fit$gradient_evaluations <- fit$gradient_evaluations + out$evaluations
   fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
   fit$guide <- new_guide(unpack_guide(fit$state$theta, fit$compiled), fit$compiled, fit$seed)
   fit <- judge_fit(fit, if (fit$status == "converged") out$verdict)
@@ -113,11 +107,24 @@ run_fit <- function(fit, steps, max_steps, progress) {
   fit
 }
 
+# The steps themselves, one .Call.
+take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE) {
+  fixed <- !is.null(steps)
+  until <- fit$state$step + (if (fixed) steps else max_steps)
+  settings <- list(
+    seed = fit$seed, particles = fit$particles, until_step = until, fixed_steps = as.integer(fixed),
+    check_every = check_every, check_pairs = check_pairs, more_pairs = more_pairs(fit$compiled$program$d), tol = fit$settings$tol
+  )
+  bar <- progress_report(progress, until - fit$state$step, fit$state$step)
+  on.exit(bar$done())
+  .Call(fullrank_svi_run, fit$compiled$program, fit$state, fit$optimizer, settings, bar$report)
+}
+
 # What is known of the fit from fresh draws: ELBO, gap, importance weights.
 judge_fit <- function(fit, verdict = NULL, draws = 1000L) {
   g <- fit$guide
   step <- fit$state$step
-  if (is.null(verdict)) verdict <- .Call(fullrank_verdict, fit$compiled$program, fit$state$theta, 2L * check_pairs, fit$seed, step)
+  if (is.null(verdict)) verdict <- .Call(fullrank_verdict, fit$compiled$program, fit$state$theta, more_pairs(fit$compiled$program$d), fit$seed, step)
   weights <- log_weights(g, draw_eps(draws, fit$compiled$program$d, mix_seed(fit$seed, 1), "check", step))
   finite <- weights[is.finite(weights)]
   fit$log_weights <- weights

@@ -30,8 +30,8 @@ language$`^` <- function(ctx, e1, e2) {
 }
 
 language$log <- function(ctx, x, base) {
-  y <- unary(ctx, "log", x)
-  if (missing(base)) y else binary(ctx, "div", y, if (is_node(base)) unary(ctx, "log", base) else log(base), "/")
+  y <- unary_any(ctx, "log", x)
+  if (missing(base)) y else binary(ctx, "div", y, unary_any(ctx, "log", base), "/")
 }
 language$plogis <- function(ctx, q, log.p = FALSE) unary(ctx, if (isTRUE(log.p)) "log_plogis" else "plogis", q)
 language$qlogis <- function(ctx, p) unary(ctx, "qlogis", p)
@@ -42,8 +42,8 @@ language$beta <- function(ctx, a, b) {
   total <- unary_any(ctx, "lgamma", binary_any(ctx, "add", a, b, "+"))
   unary(ctx, "exp", binary_any(ctx, "sub", binary_any(ctx, "add", unary_any(ctx, "lgamma", a), unary_any(ctx, "lgamma", b), "+"), total, "-"))
 }
-language$pmin <- function(ctx, ...) Reduce(function(a, b) binary_any(ctx, "min", a, b, "pmin"), list(...))
-language$pmax <- function(ctx, ...) Reduce(function(a, b) binary_any(ctx, "max", a, b, "pmax"), list(...))
+language$pmin <- function(ctx, ..., na.rm = FALSE) Reduce(function(a, b) binary_any(ctx, "min", a, b, "pmin"), list(...))
+language$pmax <- function(ctx, ..., na.rm = FALSE) Reduce(function(a, b) binary_any(ctx, "max", a, b, "pmax"), list(...))
 
 # For arguments of which some may be data: R does what needs no node.
 unary_any <- function(ctx, op, x) {
@@ -63,9 +63,9 @@ reduce_to_one <- function(ctx, op, x) {
   add_node(ctx$b, op, 1L, x$id)
 }
 
-language$sum <- function(ctx, ...) reduce_to_one(ctx, "sum", join(ctx, list(...)))
-language$prod <- function(ctx, ...) reduce_to_one(ctx, "prod", join(ctx, list(...)))
-language$mean <- function(ctx, x) binary(ctx, "div", reduce_to_one(ctx, "sum", x), value_length(x), "/")
+language$sum <- function(ctx, ..., na.rm = FALSE) reduce_to_one(ctx, "sum", join(ctx, list(...)))
+language$prod <- function(ctx, ..., na.rm = FALSE) reduce_to_one(ctx, "prod", join(ctx, list(...)))
+language$mean <- function(ctx, x, na.rm = FALSE) binary(ctx, "div", reduce_to_one(ctx, "sum", x), value_length(x), "/")
 language$log_sum_exp <- function(ctx, ...) reduce_to_one(ctx, "log_sum_exp", join(ctx, list(...)))
 language$softmax <- function(ctx, x) unary(ctx, "exp", binary(ctx, "sub", x, reduce_to_one(ctx, "log_sum_exp", x), "-"))
 language$dot <- function(ctx, x, y) reduce_to_one(ctx, "sum", binary(ctx, "mul", x, y, "dot"))
@@ -73,8 +73,8 @@ language$cumsum <- function(ctx, x) {
   x <- as_node(x, ctx)
   add_node(ctx$b, "cumsum", x$len, x$id)
 }
-language$max <- function(ctx, ...) Reduce(function(a, b) binary_any(ctx, "max", a, b, "max"), split_value(join(ctx, list(...)), ctx))
-language$min <- function(ctx, ...) Reduce(function(a, b) binary_any(ctx, "min", a, b, "min"), split_value(join(ctx, list(...)), ctx))
+language$max <- function(ctx, ..., na.rm = FALSE) Reduce(function(a, b) binary_any(ctx, "max", a, b, "max"), split_value(join(ctx, list(...)), ctx))
+language$min <- function(ctx, ..., na.rm = FALSE) Reduce(function(a, b) binary_any(ctx, "min", a, b, "min"), split_value(join(ctx, list(...)), ctx))
 
 # ---- shapes: plain R values --------------------------------------------------------------------------------
 

@@ -40,8 +40,16 @@ sample_events <- function(statement, dist, args, S, seed, stream) {
   out
 }
 
-# Another seed for another use of the same seed: both below 2^53.
-mix_seed <- function(seed, k) (seed * 2097143 + k * 16127 + 1) %% 9007199254740881
+# Another seed for another use of the same seed: both below 2^53. Two remainders by primes below 2^26, of products
+# that stay below 2^53 and so are exact: seeds of seeds do not run together either.
+mix_seed <- function(seed, k) {
+  high <- seed %/% 134217728
+  low <- seed %% 134217728
+  k <- k %% 134217689
+  one <- (low * 14029477 + high * 9254737 + k * 7368787 + 11) %% 67108859
+  two <- (low * 11748469 + high * 15485863 + k * 5800079 + 23) %% 67108837
+  one * 67108864 + two
+}
 
 # n draws of all latent sites from the prior: list(z (n x d), values).
 sample_prior <- function(compiled, n, seed) {

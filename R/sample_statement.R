@@ -106,7 +106,12 @@ eval_dim <- function(expr, ctx) {
   names <- lapply(dims, `[[`, "names")
   list(dim = vapply(dims, `[[`, 0L, "n"), dimnames = if (!all(vapply(names, is.null, NA))) names)
 }
-dim_names <- function(x) if (is.character(x)) list(n = length(x), names = x) else list(n = as.integer(x))
+dim_names <- function(x) {
+  if (!is.character(x)) return(list(n = as.integer(x)))
+  blank <- is.na(x) | !nzchar(x)
+  x[blank] <- as.character(which(blank))
+  list(n = length(x), names = make.unique(x))
+}
 
 # Size of the events of a vector or matrix distribution, from its arguments: NA when they do not tell.
 event_size <- function(dist, args, ctx, name) {
@@ -220,7 +225,7 @@ add_site <- function(site, dist, ctx) {
     site$varies <- rep(TRUE, site$length)
     coords <- element_labels(site$name, site$dim, site$dimnames)
   } else {
-    site$free <- site$N * if (map == "simplex") site$K - 1L else site$K * (site$K - 1L) %/% 2L
+    site$free <- site$N * if (map == "simplex") site$K - 1L else (site$K * (site$K - 1L)) %/% 2L
     node <- add_node(b, "site_vector", site$length, ints = c(b$d, term, bijection_codes[[map]], site$N, site$K), dim = dim)
     coords <- free_labels(site, map)
     site$varies <- if (map == "simplex") rep(TRUE, site$length) else as.vector(lower.tri(diag(site$K), diag = TRUE) & row(diag(site$K)) > 1L)
