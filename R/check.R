@@ -1,0 +1,16 @@
+# Checks of arguments that several files share.
+
+check_flag <- function(x, name) {
+  if (!is.logical(x) || length(x) != 1L || is.na(x)) stop(sprintf("`%s` must be TRUE or FALSE.", name), call. = FALSE)
+}
+
+# For methods whose `...` takes nothing: a misspelt argument must not be passed over.
+no_extra_arguments <- function(generic, ...) {
+  if (!...length()) return(invisible())
+  tags <- names(list(...))
+  tags <- tags[nzchar(tags)]
+  stop(sprintf("%s() has no argument %s here.", generic, if (length(tags)) enumerate(tags) else "at that place"), call. = FALSE)
+}
+
+# 12,345
+big <- function(x) format(x, big.mark = ",", trim = TRUE, scientific = FALSE)

@@ -1,0 +1,108 @@
+#' How far a fit can be trusted
+#'
+#' The numbers behind the verdict that a fit prints.
+#'
+#' @param fit,x A fit.
+#' @param ... Not used.
+#' @return An object of class `fullrank_diagnostics`, a list with a print method:
+#'
+#'   * `$status`: "converged", "budget_exhausted", "diverged", "interrupted" or "fixed_steps".
+#'   * `$steps`, `$gradient_evaluations`, `$seconds`: what the fit has cost so far. One step at S particles is S gradient evaluations.
+#'   * `$elbo`, `$elbo_se`: the evidence lower bound on fresh draws and its Monte Carlo standard error.
+#'   * `$gap`, `$gap_se`: the estimated distance of the ELBO from its optimum among Normals, in nats, and its standard error.
+#'     Being unbiased, it may be negative near the optimum.
+#'   * `$khat`: the shape of the generalised Pareto distribution fitted to the largest importance ratios p(z) / q(z) of the fresh
+#'     draws. Below 0.5 the guide's tails cover the posterior's; above 0.7 they do not, and summaries may be off by more than
+#'     their digits show. It says nothing about modes that no draw has reached. Where `$log_weight_sd` is below 0.05 the ratios hardly vary and their shape means nothing.
+#'     NA when it cannot be computed.
+#'   * `$log_weight_sd`: standard deviation of log p(z) - log q(z), zero when the guide is the posterior; `Inf` when the density of a draw is
+#'     zero or not a number.
+#'   * `$ess`: effective number of the fresh draws, sum(w)^2 / sum(w^2), if they were weighted by their ratios.
+#'   * `$nonfinite`: how many evaluations during the fit were not finite, by site.
+#' @references
+#' Vehtari, Simpson, Gelman, Yao and Gabry (2024). Pareto smoothed importance sampling. Journal of Machine Learning Research 25(72),
+#' 1-58.
+#'
+#' Yao, Vehtari, Simpson and Gelman (2018). Yes, but did it work? Evaluating variational inference. ICML.
+#' @examples
+#' m <- model({
+#'   mu ~ normal(0, 1)
+#'   y  ~ normal(mu, 1)
+#' })
+#' fit <- fullrank(m, list(y = c(0.4, 1.1)), seed = 1)
+#' diagnostics(fit)
+#' diagnostics(fit)$khat
+#' @export
+diagnostics <- function(fit, ...) UseMethod("diagnostics")
+
+#' @export
+diagnostics.default <- function(fit, ...) {
+  stop(sprintf("diagnostics() takes a fit, made by fullrank(), not an object of class %s.", class(fit)[1L]), call. = FALSE)
+}
+
+diagnostics_fields <- c("status", "steps", "gradient_evaluations", "elbo", "elbo_se", "gap", "gap_se", "khat", "log_weight_sd", "ess",
+                        "nonfinite", "seconds")
+
+#' @rdname diagnostics
+#' @export
+diagnostics.fullrank_fit <- function(fit, ...) {
+  structure(stats::setNames(lapply(diagnostics_fields, function(field) fit[[field]]), diagnostics_fields), class = "fullrank_diagnostics")
+}
+
+#' @rdname diagnostics
+#' @export
+print.fullrank_diagnostics <- function(x, ...) {
+  bad <- x$nonfinite[x$nonfinite > 0]
+  rows <- c(
+    status = x$status,
+    steps = sprintf("%s (%s in %s)", big(x$steps), count_of(x$gradient_evaluations, "gradient evaluation"), format_seconds(x$seconds)),
+    ELBO = plus_minus(x$elbo, x$elbo_se),
+    gap = paste(plus_minus(x$gap, x$gap_se), "nats to the optimum, estimated"),
+    `k-hat` = khat_text(x$khat, x$log_weight_sd),
+    `log-weight sd` = format(signif(x$log_weight_sd, 2)),
+    ESS = sprintf("%s of the draws behind k-hat", format(round(x$ess), big.mark = ",")),
+    `not finite` = if (length(bad)) paste(sprintf("%s: %s", names(bad), big(bad)), collapse = ", ") else "none of the evaluations"
+  )
+  indent <- max(nchar(names(rows))) + 2L
+  for (name in names(rows)) {
+    text <- strwrap(rows[[name]], getOption("width") - indent)
+    cat(paste0(c(formatC(name, width = -indent), rep(strrep(" ", indent), length(text) - 1L)), text), sep = "\n")
+  }
+  invisible(x)
+}
+
+# What k-hat means here, in words.
+khat_text <- function(khat, log_weight_sd) {
+  if (isTRUE(log_weight_sd < 0.05)) {
+    return(sprintf("without meaning here: the log weights hardly vary (sd %s), so the guide matches the posterior wherever it draws",
+                   format(signif(log_weight_sd, 1))))
+  }
+  if (!is.finite(khat)) return("not available: the importance ratios of the draws give no tail to fit; the guide is not to be trusted")
+  paste0(formatC(khat, digits = 2, format = "f"), if (khat < 0.5) {
+    ", good: the guide's tails cover the posterior's"
+  } else if (khat <= 0.7) {
+    ", usable: the tails are thin; draws(fit, importance = TRUE) corrects them"
+  } else {
+    ", POOR (above 0.7): the guide misses part of the posterior, and reweighting its draws cannot mend that"
+  })
+}
+
+# k-hat, sd of the log weights and effective sample size from log p(z) - log q(z) of independent draws. A density that is zero
+# or not a number has weight 0.
+importance_diagnostics <- function(log_weights) {
+  log_weights <- as.double(log_weights)
+  log_weights[is.nan(log_weights)] <- -Inf
+  unusable <- list(khat = NA_real_, log_weight_sd = Inf, ess = 0)
+  if (!any(is.finite(log_weights)) || any(log_weights == Inf)) return(unusable)
+  w <- exp(log_weights - max(log_weights))
+  list(khat = pareto_khat(w), log_weight_sd = if (all(is.finite(log_weights))) stats::sd(log_weights) else Inf, ess = sum(w)^2 / sum(w^2))
+}
+
+# Smoothed weights and k-hat of independent weights. NA when their tail is constant, too few, or has vanished in rounding.
+pareto_smooth <- function(w) {
+  out <- suppressWarnings(posterior::pareto_smooth(w, tail = "right", r_eff = 1, return_k = TRUE, verbose = FALSE))
+  khat <- as.double(out$diagnostics$khat)
+  list(w = as.double(out$x), khat = if (length(khat) == 1L && is.finite(khat)) khat else NA_real_)
+}
+
+pareto_khat <- function(w) if (length(w) < 25L) NA_real_ else pareto_smooth(w)$khat

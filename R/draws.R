@@ -1,0 +1,155 @@
+#' Draws from a fit on the user's scale
+#'
+#' Independent draws of all latent sites from the fitted Normal, mapped to the scale of the model, and of the deterministic
+#' values that were kept. The same draws go to package posterior by `as_draws()` and its relatives.
+#'
+#' With `importance = TRUE` the draws are those of the posterior itself, as far as the guide can reach it: ten times as
+#' many (at least 4,000) are drawn from the guide, weighted by p(z) / q(z), the largest weights smoothed by a generalised Pareto distribution
+#' (Pareto smoothed importance sampling), and resampled in proportion, systematically. A draw with a large weight can
+#' then appear more than once. When k-hat, the shape of that Pareto distribution, is above 0.7, no finite number of draws
+#' would do, and `draws()` says so instead.
+#'
+#' @param x A fit or a guide.
+#' @param n How many draws.
+#' @param importance Whether to correct the draws by importance sampling.
+#' @param seed A whole number, or NULL: drawn from R's generator, so that `set.seed()` governs. A given seed leaves R's
+#'   generator alone.
+#' @param row.names,optional Not used.
+#' @param ... For `as_draws()` and its relatives, `as.matrix()` and `as.data.frame()`: `n`, `importance` and `seed`.
+#' @return `draws()`: a `draws_matrix` of package posterior, n x (number of scalar values), named `mu`, `theta[1]`, `L[2,1]`, or by
+#'   level: `theta[north]`. Constants, such as the zeros of a Cholesky factor, are included. `as.matrix()` and `as.data.frame()` give the same as a plain
+#'   matrix and data frame, the other functions in posterior's formats.
+#' @references Vehtari, Simpson, Gelman, Yao and Gabry (2024). Pareto smoothed importance sampling. Journal of Machine Learning
+#'   Research 25(72), 1-58.
+#'
+#' Kitagawa (1996). Monte Carlo filter and smoother for non-Gaussian nonlinear state space models. Journal of Computational and Graphical Statistics 5(1), 1-25 (systematic
+#'   resampling).
+#' @examples
+#' m <- model({
+#'   mu ~ normal(0, 1)
+#'   s  ~ half_normal(1)
+#'   y  ~ normal(mu, s)
+#' })
+#' fit <- fullrank(m, data = list(y = sin(1:40)), seed = 1)
+#' draws(fit, n = 3, seed = 1)
+#' colMeans(draws(fit, n = 500, importance = TRUE, seed = 1))
+#' @export
+draws <- function(x, ...) UseMethod("draws")
+
+#' @export
+draws.default <- function(x, ...) no_method("draws", x)
+
+#' @rdname draws
+#' @export
+draws.fullrank_fit <- function(x, n = 1000, importance = FALSE, seed = NULL, ...) {
+  no_extra_arguments("draws", ...)
+  g <- checked_guide(x)
+  n <- check_number(n, "n", 1, .Machine$integer.max, whole = TRUE)
+  check_flag(importance, "importance")
+  seed <- resolve_seed(seed)
+  z <- if (importance) importance_resample(g, n, seed) else sample_guide(g, draw_eps(n, length(g$loc), seed))
+  posterior::as_draws_matrix(draws_values(g$compiled, z))
+}
+
+#' @rdname draws
+#' @export
+draws.mvn_guide <- draws.fullrank_fit
+
+# S x (number of values) on the user's scale, named.
+draws_values <- function(compiled, z) {
+  x <- do.call(cbind, unname(constrain_draws(compiled, z)))
+  dimnames(x) <- list(NULL, value_labels(compiled))
+  x
+}
+
+# ---- importance resampling -------------------------------------------------------------------------------------------
+
+# n rows of z, resampled from a larger number of draws of the guide in proportion to their smoothed weights.
+importance_resample <- function(g, n, seed, pool = max(10 * n, 4000)) {
+  eps <- draw_eps(pool, length(g$loc), seed)
+  weights <- smoothed_weights(log_weights(g, eps))
+  u <- uniform_numbers(1L, mix_seed(seed, 1))
+  sample_guide(g, eps)[systematic_resample(weights, n, u), , drop = FALSE]
+}
+
+# Pareto smoothed weights; an error when they cannot correct anything.
+smoothed_weights <- function(log_weights) {
+  found <- importance_diagnostics(log_weights)
+  w <- exp(log_weights - max(log_weights[is.finite(log_weights)], -Inf))
+  w[is.nan(w)] <- 0
+  if (found$log_weight_sd < 0.05) return(w)
+  if (is.na(found$khat) || found$khat > 0.7) {
+    stop(sprintf("Importance sampling cannot correct this fit: k-hat is %s, and above 0.7 a few draws carry all the weight.",
+                 if (is.na(found$khat)) "not available" else format(round(found$khat, 2))),
+         "\n  The guide does not reach all of the posterior. Use importance = FALSE and read the draws as approximate, or",
+         "\n  state the model so that its posterior is closer to a Normal (for a hierarchy, standardised effects).", call. = FALSE)
+  }
+  pareto_smooth(w)$w
+}
+
+# n positions, w_i / sum(w) * n of each up to rounding, from one uniform number.
+systematic_resample <- function(w, n, u) {
+  upper <- cumsum(w) / sum(w)
+  findInterval((seq_len(n) - 1 + u) / n, upper[-length(w)]) + 1L
+}
+
+# ---- the formats of package posterior and of base R ---------------------------------------------------------------------
+
+#' @rdname draws
+#' @exportS3Method posterior::as_draws fullrank_fit
+as_draws.fullrank_fit <- function(x, ...) draws(x, ...)
+
+#' @rdname draws
+#' @exportS3Method posterior::as_draws_matrix fullrank_fit
+as_draws_matrix.fullrank_fit <- function(x, ...) draws(x, ...)
+
+#' @rdname draws
+#' @exportS3Method posterior::as_draws_array fullrank_fit
+as_draws_array.fullrank_fit <- function(x, ...) posterior::as_draws_array(draws(x, ...))
+
+#' @rdname draws
+#' @exportS3Method posterior::as_draws_df fullrank_fit
+as_draws_df.fullrank_fit <- function(x, ...) posterior::as_draws_df(draws(x, ...))
+
+#' @rdname draws
+#' @exportS3Method posterior::as_draws_list fullrank_fit
+as_draws_list.fullrank_fit <- function(x, ...) posterior::as_draws_list(draws(x, ...))
+
+#' @rdname draws
+#' @exportS3Method posterior::as_draws_rvars fullrank_fit
+as_draws_rvars.fullrank_fit <- function(x, ...) posterior::as_draws_rvars(draws(x, ...))
+
+#' @exportS3Method posterior::as_draws mvn_guide
+as_draws.mvn_guide <- as_draws.fullrank_fit
+
+#' @exportS3Method posterior::as_draws_matrix mvn_guide
+as_draws_matrix.mvn_guide <- as_draws_matrix.fullrank_fit
+
+#' @exportS3Method posterior::as_draws_array mvn_guide
+as_draws_array.mvn_guide <- as_draws_array.fullrank_fit
+
+#' @exportS3Method posterior::as_draws_df mvn_guide
+as_draws_df.mvn_guide <- as_draws_df.fullrank_fit
+
+#' @exportS3Method posterior::as_draws_list mvn_guide
+as_draws_list.mvn_guide <- as_draws_list.fullrank_fit
+
+#' @exportS3Method posterior::as_draws_rvars mvn_guide
+as_draws_rvars.mvn_guide <- as_draws_rvars.fullrank_fit
+
+#' @rdname draws
+#' @export
+as.matrix.fullrank_fit <- function(x, ...) {
+  values <- unclass(draws(x, ...))
+  matrix(values, nrow(values), dimnames = list(NULL, colnames(values)))
+}
+
+#' @rdname draws
+#' @export
+as.data.frame.fullrank_fit <- function(x, row.names = NULL, optional = FALSE, ...) as.data.frame(as.matrix(x, ...))
+
+#' @export
+as.matrix.mvn_guide <- as.matrix.fullrank_fit
+
+#' @export
+as.data.frame.mvn_guide <- as.data.frame.fullrank_fit
