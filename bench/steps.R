@@ -1,0 +1,64 @@
+# Steps, as ratios within one run (issue: a step of the seed model against a plain C loop; a logistic regression against BLAS).
+#
+#   Rscript bench/steps.R
+
+library(fullrank)
+
+folder <- tempfile("bench")
+dir.create(folder)
+file <- function() sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE))
+here <- dirname(normalizePath(file()))
+file.copy(file.path(here, "plain.c"), folder)
+status <- system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "-o", file.path(folder, "plain.so"), file.path(folder, "plain.c")), stdout = FALSE, stderr = FALSE)
+if (status != 0) stop("The plain C loop could not be compiled.")
+dyn.load(file.path(folder, "plain.so"))
+
+# Median seconds of `times` runs.
+seconds <- function(expr, times = 9) {
+  expr <- substitute(expr)
+  env <- parent.frame()
+  median(vapply(seq_len(times), function(k) { begin <- proc.time()[["elapsed"]]; eval(expr, env); proc.time()[["elapsed"]] - begin }, 0))
+}
+
+# Seconds a step of one .Call, from the difference of a long and a short run, so that what comes before and after drops out.
+seconds_a_step <- function(fit, steps, times = 7) {
+  run <- function(steps) seconds(fullrank:::take_steps(fit, steps), times)
+  (run(steps) - run(steps %/% 10)) / (steps - steps %/% 10)
+}
+
+row <- function(what, ours, peer, bound) {
+  cat(sprintf("%-62s %10.3f us %10.3f us   ratio %6.2f (goal %s)\n", what, 1e6 * ours, 1e6 * peer, ours / peer, bound))
+}
+
+cat(sprintf("%-62s %13s %13s\n", "", "ours", "peer"))
+set.seed(1)
+
+# The seed model: a whole step (draw, density, gradient, Adam) against the density and gradient alone.
+y <- rnorm(100) + 3
+seed_model <- model({
+  loc   ~ normal(0, 10)
+  scale ~ lognormal(0, 1)
+  y     ~ normal(loc, scale)
+})
+fit <- fullrank(seed_model, list(y = y), optimizer = adam(), particles = 1, steps = 10, seed = 1)
+ours <- seconds_a_step(fit, 200000)
+plain <- seconds(.Call("plain_seed_model", y, c(2.8, 0), 1000000L), 5) / 1e6
+exact <- .Call("plain_seed_model", y, c(2.8, 0.1), 1L)
+f <- log_density(seed_model, list(y = y))
+stopifnot(all.equal(f$fn(c(2.8, 0.1)), exact[1]), all.equal(unname(f$gr(c(2.8, 0.1))), exact[2:3]))
+row("seed model, n = 100, 1 particle: step / plain C loop", ours, plain, "<= 20")
+
+# Logistic regression 10,000 x 100 with 8 particles: a step against the two matrix products alone.
+n <- 10000; p <- 100; S <- 8
+X <- matrix(rnorm(n * p), n)
+y <- as.numeric(runif(n) < plogis(X %*% rnorm(p, sd = 0.1)))
+logistic <- model({
+  b ~ normal(0, 1, dim = ncol(X))
+  y ~ bernoulli_logit(X %*% b)
+})
+fit <- fullrank(logistic, list(X = X, y = y), optimizer = adam(), particles = S, steps = 2, seed = 1)
+ours <- seconds_a_step(fit, 100)
+Z <- matrix(rnorm(p * S), p); R <- matrix(rnorm(n * S), n)
+blas <- seconds({ X %*% Z; crossprod(X, R) }, 15)
+row("logistic 10,000 x 100, 8 particles: step / R's BLAS products", ours, blas, "<= 1")
+cat("\n", R.version.string, "; BLAS ", extSoftVersion()[["BLAS"]], "\n", sep = "")

@@ -1,0 +1,4 @@
+library(testthat)
+library(fullrank)
+
+test_check("fullrank")
