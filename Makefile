@@ -6,6 +6,9 @@
 BUILD = .build
 FILTER =
 
+# No rule of make's own may compile a file of src/ in place.
+MAKEFLAGS += --no-builtin-rules
+
 ROOT := $(CURDIR)
 OUT = $(abspath $(BUILD))
 # The tests run on a copy in a library of their own, not on the user's.
@@ -52,7 +55,7 @@ valgrind: setup ## the same under valgrind
 	@$(CORE) CC=$(CC) VARIANT=plain RUNNER="$(VALGRIND)" run
 
 valgrind-r: setup lib ## a short R session with the package under valgrind
-	@$(WITH_LIB) R -d "$(VALGRIND) --leak-check=no" --vanilla -s -f tools/valgrind.R
+	@$(WITH_LIB) R -d "$(VALGRIND) --leak-check=no" --no-save --no-restore -s -f tools/valgrind.R
 
 document: setup ## write NAMESPACE and man/ from the comments in R/
 	@Rscript -e 'roxygen2::roxygenise(load_code = "source")'
@@ -103,7 +106,7 @@ copy:
 INSTALL = R_MAKEVARS_USER="$(ROOT)/tools/Makevars" MAKEFLAGS=-j2 R CMD INSTALL
 
 # Folders are among the prerequisites because a deleted file shows only there.
-SOURCES = $(shell find DESCRIPTION NAMESPACE R data inst src 2>/dev/null)
+SOURCES = $(shell find DESCRIPTION NAMESPACE R data inst src ! -name '*.o' ! -name '*.so' 2>/dev/null)
 INSTALLED = $(LIB)/fullrank/DESCRIPTION
 
 lib: $(INSTALLED)
