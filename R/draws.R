@@ -32,7 +32,6 @@
 #' })
 #' fit <- fullrank(m, data = list(y = sin(1:40)), seed = 1)
 #' draws(fit, n = 3, seed = 1)
-#' colMeans(draws(fit, n = 500, importance = TRUE, seed = 1))
 #' @export
 draws <- function(x, ...) UseMethod("draws")
 
