@@ -3,8 +3,10 @@
 # A compiled model is a plain list: program; sites (latent, in the order in which they are stated); observed (statements
 # on data); coord_names (d); terms (which site each term of the log density belongs to); kept (nodes of deterministic
 # values to be shown).
-compile_model <- function(model, data, keep = NULL) {
+compile_model <- function(model, data, keep = NULL, trace_from = shortest_traced_loop) {
   ctx <- new_context(model, data)
+  ctx$keep <- keep
+  ctx$trace_from <- trace_from
   compile_statements(as.list(model$statements)[-1L], ctx)
   if (!length(ctx$sites)) {
     stop("The model has no latent site: every name on the left of `~` is in the data, so there is nothing to fit.", call. = FALSE)
@@ -13,7 +15,7 @@ compile_model <- function(model, data, keep = NULL) {
   structure(list(
     program = finish_program(ctx$b), sites = ctx$sites, observed = ctx$observed,
     coord_names = unlist(lapply(ctx$sites, `[[`, "coord_names"), use.names = FALSE),
-    terms = ctx$b$terms, kept = kept, messages = ctx$messages
+    terms = ctx$b$terms, kept = kept, messages = ctx$messages, unrolled = ctx$unrolled
   ), class = "fullrank_compiled")
 }
 
@@ -26,6 +28,7 @@ new_context <- function(model, data) {
   ctx$latent <- new.env(parent = emptyenv())
   ctx$deterministic <- character()
   ctx$sites <- ctx$observed <- list()
+  ctx$model <- model$statements
   ctx$stated <- stated_names(model$statements)
   ctx$seen <- character()
   ctx$messages <- character()
@@ -57,7 +60,7 @@ compile_statements <- function(statements, ctx) {
     ctx$number <- ctx$number + 1L
     ctx$statement <- s
     switch(statement_head(s),
-      "~" = compile_sample(s, ctx),
+      "~" = if (is.null(ctx$trace)) compile_sample(s, ctx) else trace_sample(s, ctx),
       "<-" = , "=" = compile_assign(s[[2L]], s[[3L]], ctx),
       target = compile_target(s, ctx),
       "for" = compile_for(s, ctx),
@@ -75,24 +78,8 @@ compile_body <- function(body, ctx) {
   ctx$number <- number
 }
 
-compile_for <- function(s, ctx) {
-  name <- as.character(s[[2L]])
-  if (mentions_latent(s[[3L]], ctx)) {
-    over <- eval_expr(s[[3L]], ctx)
-    if (is_node(over)) fail(ctx, "The loop runs over a latent value: its range must be data.")
-  } else {
-    over <- eval_data(s[[3L]], ctx)
-  }
-  outer <- ctx$loop
-  ctx$loop <- new.env(parent = outer)
-  for (i in over) {
-    assign(name, i, ctx$loop)
-    compile_body(s[[4L]], ctx)
-  }
-  ctx$loop <- outer
-}
-
 compile_if <- function(s, ctx) {
+  if (!is.null(ctx$trace)) return(trace_if(s, ctx))
   test <- if (mentions_latent(s[[2L]], ctx)) eval_expr(s[[2L]], ctx) else eval_data(s[[2L]], ctx)
   if (is_node(test)) fail(ctx, "The condition depends on a latent: the log density would jump there. A condition must be data.")
   if (length(test) != 1L || is.na(test)) fail(ctx, sprintf("The condition must be TRUE or FALSE, not %s.", statement_text(test)))
@@ -101,7 +88,11 @@ compile_if <- function(s, ctx) {
 
 compile_target <- function(s, ctx) {
   if (length(s) != 2L) fail(ctx, "`target()` takes one expression.")
-  x <- eval_expr(s[[2L]], ctx)
+  if (!is.null(ctx$trace)) return(trace_target(s, ctx))
+  add_target(eval_expr(s[[2L]], ctx), ctx)
+}
+
+add_target <- function(x, ctx) {
   if (!is_node(x)) {
     x <- sum(as_numeric_value(x, ctx))
   } else if (node_op(ctx$b, x) == "sum") {
@@ -113,6 +104,7 @@ compile_target <- function(s, ctx) {
 # ---- assignment ---------------------------------------------------------------------------------------------
 
 compile_assign <- function(left, right, ctx) {
+  if (!is.null(ctx$trace)) return(trace_assign(left, right, ctx))
   if (is.call(left)) return(compile_assign_element(left, right, ctx))
   if (!is.symbol(left) && !is.character(left)) fail(ctx, "The left side of `<-` must be a name or an element of one, `x[i]`.")
   name <- as.character(left)

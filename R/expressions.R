@@ -17,6 +17,7 @@ mentions_latent <- function(expr, ctx) {
 
 # The value of an expression: an R value, or a node.
 eval_expr <- function(expr, ctx) {
+  if (!is.null(ctx$trace)) return(trace_expr(expr, ctx))
   if (is.symbol(expr)) return(eval_symbol(expr, ctx))
   if (!is.call(expr)) return(expr)
   if (!mentions_latent(expr, ctx)) return(eval_data(expr, ctx))
@@ -24,7 +25,13 @@ eval_expr <- function(expr, ctx) {
   if (!is.symbol(head)) fail(ctx, sprintf("`%s` is no function of the model language.", statement_text(head)))
   name <- as.character(head)
   if (name == "[" || name == "[[") return(eval_index(expr, ctx))
-  args <- lapply(as.list(expr)[-1L], eval_expr, ctx)
+  eval_call(expr, lapply(as.list(expr)[-1L], eval_expr, ctx), ctx)
+}
+
+# A call whose arguments are known.
+eval_call <- function(expr, args, ctx) {
+  head <- expr[[1L]]
+  name <- as.character(head)
   if (!any(vapply(args, is_node, NA))) return(eval_data(as.call(c(head, args)), ctx))
   handler <- language[[name]]
   if (is.null(handler)) {

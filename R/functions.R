@@ -33,10 +33,32 @@ language$log <- function(ctx, x, base) {
   y <- unary_any(ctx, "log", x)
   if (missing(base)) y else binary(ctx, "div", y, unary_any(ctx, "log", base), "/")
 }
-language$plogis <- function(ctx, q, log.p = FALSE) unary(ctx, if (isTRUE(log.p)) "log_plogis" else "plogis", q)
-language$qlogis <- function(ctx, p) unary(ctx, "qlogis", p)
-language$pnorm <- function(ctx, q, mean = 0, sd = 1) {
-  unary(ctx, "pnorm", if (identical(mean, 0) && identical(sd, 1)) q else binary(ctx, "div", binary(ctx, "sub", q, mean, "-"), sd, "/"))
+language$log2 <- function(ctx, x) language$log(ctx, x, 2)
+language$log10 <- function(ctx, x) language$log(ctx, x, 10)
+language$plogis <- function(ctx, q, location = 0, scale = 1, lower.tail = TRUE, log.p = FALSE) {
+  z <- standardised(ctx, q, location, scale, lower.tail)
+  unary(ctx, if (plain_flag(log.p, "log.p")) "log_plogis" else "plogis", z)
+}
+language$qlogis <- function(ctx, p, location = 0, scale = 1) {
+  x <- unary(ctx, "qlogis", p)
+  if (!identical(scale, 1)) x <- binary(ctx, "mul", scale, x, "*")
+  if (identical(location, 0)) x else binary(ctx, "add", location, x, "+")
+}
+language$pnorm <- function(ctx, q, mean = 0, sd = 1, lower.tail = TRUE, log.p = FALSE) {
+  z <- standardised(ctx, q, mean, sd, lower.tail)
+  unary(ctx, if (plain_flag(log.p, "log.p")) "log_pnorm" else "pnorm", z)
+}
+
+# (q - location) / scale; a symmetric distribution's upper tail is the lower tail of the negative.
+standardised <- function(ctx, q, location, scale, lower.tail) {
+  z <- if (identical(location, 0)) q else binary_any(ctx, "sub", q, location, "-")
+  if (!identical(scale, 1)) z <- binary_any(ctx, "div", z, scale, "/")
+  if (plain_flag(lower.tail, "lower.tail")) z else unary(ctx, "neg", z)
+}
+
+plain_flag <- function(x, name) {
+  if (!is.logical(x) || length(x) != 1L || is.na(x)) stop(sprintf("`%s` must be TRUE or FALSE", name), call. = FALSE)
+  x
 }
 language$beta <- function(ctx, a, b) {
   total <- unary_any(ctx, "lgamma", binary_any(ctx, "add", a, b, "+"))
@@ -60,6 +82,7 @@ binary_any <- function(ctx, op, a, b, symbol) {
 reduce_to_one <- function(ctx, op, x) {
   if (!is_node(x)) return(switch(op, sum = sum(x), prod = prod(x), log_sum_exp = max(x) + log(sum(exp(x - max(x))))))
   if (x$len == 1L) return(with_dim(x, NULL))
+  if (x$len == 0L && op != "sum" && op != "prod") stop("its argument is empty", call. = FALSE)
   add_node(ctx$b, op, 1L, x$id)
 }
 
@@ -73,8 +96,26 @@ language$cumsum <- function(ctx, x) {
   x <- as_node(x, ctx)
   add_node(ctx$b, "cumsum", x$len, x$id)
 }
-language$max <- function(ctx, ..., na.rm = FALSE) Reduce(function(a, b) binary_any(ctx, "max", a, b, "max"), split_value(join(ctx, list(...)), ctx))
-language$min <- function(ctx, ..., na.rm = FALSE) Reduce(function(a, b) binary_any(ctx, "min", a, b, "min"), split_value(join(ctx, list(...)), ctx))
+language$max <- function(ctx, ..., na.rm = FALSE) reduce_to_one(ctx, "largest", join(ctx, list(...)))
+language$min <- function(ctx, ..., na.rm = FALSE) reduce_to_one(ctx, "smallest", join(ctx, list(...)))
+
+# Sums over some dimensions of an array: rows are what is before them, columns what is after.
+sum_dim <- function(ctx, x, dims, rows, mean, symbol) {
+  x <- as_node(x, ctx)
+  d <- x$dim
+  if (length(d) < 2L) stop("it takes a matrix or an array of at least two dimensions", call. = FALSE)
+  if (!is.numeric(dims) || length(dims) != 1L || dims < 1 || dims >= length(d)) stop("`dims` does not fit the array", call. = FALSE)
+  first <- as.integer(prod(d[seq_len(dims)]))
+  last <- as.integer(x$len / max(first, 1L))
+  shape <- if (rows) c(first, last, 1L) else c(1L, first, last)
+  kept <- if (rows) d[seq_len(dims)] else d[-seq_len(dims)]
+  node <- add_node(ctx$b, "sum_dim", prod(kept), x$id, shape, if (length(kept) > 1L) kept)
+  if (mean) binary(ctx, "div", node, as.double(shape[2L]), symbol) else node
+}
+language$rowSums <- function(ctx, x, na.rm = FALSE, dims = 1L) sum_dim(ctx, x, dims, TRUE, FALSE, "rowSums")
+language$colSums <- function(ctx, x, na.rm = FALSE, dims = 1L) sum_dim(ctx, x, dims, FALSE, FALSE, "colSums")
+language$rowMeans <- function(ctx, x, na.rm = FALSE, dims = 1L) sum_dim(ctx, x, dims, TRUE, TRUE, "rowMeans")
+language$colMeans <- function(ctx, x, na.rm = FALSE, dims = 1L) sum_dim(ctx, x, dims, FALSE, TRUE, "colMeans")
 
 # ---- shapes: plain R values --------------------------------------------------------------------------------
 
@@ -140,14 +181,16 @@ language$diag <- function(ctx, x, nrow) {
   add_node(ctx$b, "scatter", n * n, x$id, add_index(ctx$b, seq(1L, by = n + 1L, length.out = n)), c(n, n))
 }
 language$outer <- function(ctx, X, Y, FUN = "*") {
-  op <- c(`*` = "mul", `+` = "add", `-` = "sub", `/` = "div")[as.character(FUN)]
-  if (length(op) != 1L || is.na(op)) stop("the operation of outer() must be one of \"*\", \"+\", \"-\", \"/\"", call. = FALSE)
+  op <- c(`*` = "mul", `+` = "add", `-` = "sub", `/` = "div", `^` = "pow", pmin = "min", pmax = "max")
+  op <- if (is.character(FUN) && length(FUN) == 1L) op[FUN] else NA
+  if (is.na(op)) stop("the operation of outer() must be one of \"*\", \"+\", \"-\", \"/\", \"^\", \"pmin\", \"pmax\"", call. = FALSE)
   nx <- value_length(X); ny <- value_length(Y)
   a <- pick(ctx, X, rep(seq_len(nx), ny))
   b <- pick(ctx, Y, rep(seq_len(ny), each = nx))
   node <- binary(ctx, op, a, b, "outer")
-  with_dim(node, c(nx, ny))
+  with_dim(node, as.integer(c(if (is.null(value_dim(X))) nx else value_dim(X), if (is.null(value_dim(Y))) ny else value_dim(Y))))
 }
+language$`%o%` <- function(ctx, X, Y) language$outer(ctx, X, Y)
 language$ifelse <- function(ctx, test, yes, no) {
   if (is_node(test)) stop("its test depends on a latent; the log density would jump there", call. = FALSE)
   n <- length(test)
@@ -176,12 +219,12 @@ matrix_product <- function(ctx, a, b, ta = FALSE, tb = FALSE, symbol = "%*%") {
   inner <- if (tb) db[2L] else db[1L]
   m <- if (tb) db[1L] else db[2L]
   if (k != inner) fail(ctx, sprintf("Shapes %s and %s do not conform in `%s`.", shape_text(a), shape_text(b), symbol))
-  if (!is_node(a) && m == 1L && !tb) {
+  if (!is_node(a) && m == 1L && !tb && is.null(ctx$b$outer)) {
     x <- if (ta) t(matrix(as_numeric_value(a, ctx), da[1L])) else a
     x <- as_node(x, ctx)
     return(add_node(ctx$b, "matvec", n, c(x$id, as_node(b, ctx)$id), k, c(n, 1L)))
   }
-  if (!is_node(b) && n == 1L && !ta) {
+  if (!is_node(b) && n == 1L && !ta && is.null(ctx$b$outer)) {
     # (a B)' = B' a'
     x <- matrix(as_numeric_value(b, ctx), db[1L])
     x <- as_node(if (tb) x else t(x), ctx)
@@ -193,3 +236,55 @@ matrix_product <- function(ctx, a, b, ta = FALSE, tb = FALSE, symbol = "%*%") {
 language$`%*%` <- function(ctx, x, y) matrix_product(ctx, x, y)
 language$crossprod <- function(ctx, x, y = x) matrix_product(ctx, x, y, ta = TRUE, symbol = "crossprod")
 language$tcrossprod <- function(ctx, x, y = x) matrix_product(ctx, x, y, tb = TRUE, symbol = "tcrossprod")
+
+# ---- factorisations and solves -------------------------------------------------------------------------------
+
+square_matrix <- function(x, what) {
+  d <- value_dim(x)
+  if (is.null(d) && value_length(x) == 1L) d <- c(1L, 1L)
+  if (length(d) != 2L || d[1L] != d[2L] || d[1L] == 0L) stop(sprintf("%s must be a square matrix, but its shape is %s", what, shape_text(x)), call. = FALSE)
+  d[1L]
+}
+
+# Upper, as R's: A = R'R, of which A's upper triangle is read.
+language$chol <- function(ctx, x) {
+  n <- square_matrix(x, "its argument")
+  add_node(ctx$b, "chol", n * n, as_node(x, ctx)$id, n, c(n, n))
+}
+language$log_det <- function(ctx, x) {
+  n <- square_matrix(x, "its argument")
+  add_node(ctx$b, "log_det", 1L, as_node(x, ctx)$id, n)
+}
+
+# Columns of a right-hand side with n rows.
+right_columns <- function(b, n) {
+  d <- value_dim(b)
+  if (length(d) > 2L || (if (is.null(d)) value_length(b) else d[1L]) != n) {
+    stop(sprintf("the matrix has %d rows, but the right-hand side has shape %s", n, shape_text(b)), call. = FALSE)
+  }
+  as.integer(value_length(b) / n)
+}
+
+language$solve <- function(ctx, a, b) {
+  n <- square_matrix(a, "`a`")
+  if (missing(b)) b <- diag(n)
+  m <- right_columns(b, n)
+  add_node(ctx$b, "solve", n * m, c(as_node(a, ctx)$id, as_node(b, ctx)$id), c(n, m), if (!is.null(value_dim(b))) c(n, m))
+}
+
+solve_triangular <- function(ctx, r, x, k, upper.tri, transpose) {
+  d <- if (is.null(value_dim(r)) && value_length(r) == 1L) c(1L, 1L) else value_dim(r)
+  if (length(d) != 2L) stop(sprintf("its first argument must be a matrix, but its shape is %s", shape_text(r)), call. = FALSE)
+  n <- as.integer(if (is.null(k)) d[2L] else k)
+  dx <- if (is.null(value_dim(x))) c(value_length(x), 1L) else value_dim(x)
+  if (is_node(k) || is.na(n) || n < 1L || n > min(d) || length(dx) != 2L || n > dx[1L]) {
+    stop(sprintf("shapes %s and %s do not fit", shape_text(r), shape_text(x)), call. = FALSE)
+  }
+  m <- dx[2L]
+  t <- if (d[1L] == n && d[2L] == n) as_node(r, ctx) else as_node(pick(ctx, r, as.vector(matrix(seq_len(prod(d)), d[1L])[seq_len(n), seq_len(n)])), ctx)
+  rhs <- if (dx[1L] == n) as_node(x, ctx) else as_node(pick(ctx, x, as.vector(matrix(seq_len(prod(dx)), dx[1L])[seq_len(n), ])), ctx)
+  flags <- c(plain_flag(upper.tri, "upper.tri"), plain_flag(transpose, "transpose"))
+  add_node(ctx$b, "solve_tri", n * m, c(t$id, rhs$id), c(n, m, flags), if (!is.null(value_dim(x))) c(n, m))
+}
+language$backsolve <- function(ctx, r, x, k = NULL, upper.tri = TRUE, transpose = FALSE) solve_triangular(ctx, r, x, k, upper.tri, transpose)
+language$forwardsolve <- function(ctx, l, x, k = NULL, upper.tri = FALSE, transpose = FALSE) solve_triangular(ctx, l, x, k, upper.tri, transpose)

@@ -1,16 +1,18 @@
 # A program under construction: nodes in static single assignment, as src/core/program.h describes them.
 # The builder is an environment that the compiler fills and `finish_program()` turns into a plain list.
 
-op_codes <- local({
-  codes <- NULL
+op_table <- local({
+  table <- NULL
   function() {
-    if (is.null(codes)) {
-      table <- .Call(fullrank_op_table)
-      codes <<- stats::setNames(seq_along(table) - 1L, names(table))
-    }
-    codes
+    if (is.null(table)) table <<- .Call(fullrank_op_table)
+    table
   }
 })
+
+op_codes <- function() stats::setNames(seq_along(op_table()) - 1L, names(op_table()))
+
+# How many arguments an elementwise operation has; 0 for others.
+elementwise_arity <- function(op) op_table()[[op]]
 
 new_builder <- function() {
   b <- new.env(parent = emptyenv())
@@ -21,7 +23,10 @@ new_builder <- function() {
   b$args <- vector("list", 64)
   b$ints <- vector("list", 64)
   b$constants <- list()
+  b$constant_node <- integer()
+  b$known <- new.env(parent = emptyenv()) # numbers of constants, by their length and some values
   b$index <- list()
+  b$bodies <- list()
   b$dists <- character()
   b$terms <- character()
   b$d <- 0L
@@ -38,6 +43,14 @@ is_node <- function(x) inherits(x, "fr_node")
 add_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL) {
   force(args) # they may add nodes of their own, which come first
   force(ints)
+  if (!is.null(b$outer)) {
+    along <- add_along(b, op, as.integer(args), dim)
+    if (!is.null(along)) return(along)
+  }
+  add_plain_node(b, op, len, args, ints, dim)
+}
+
+add_plain_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL) {
   n <- b$n + 1L
   if (n > length(b$op)) {
     grown <- 2L * length(b$op)
@@ -56,19 +69,21 @@ add_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL)
 
 # The node of a data value. One constant serves all uses of the same data.
 add_constant <- function(b, x) {
+  if (!is.null(b$outer)) return(loop_input(b, add_constant(b$outer, x)))
   x <- as.double(x)
-  for (k in rev(seq_along(b$constants))) {
-    if (length(b$constants[[k]]) == length(x) && identical(b$constants[[k]], x)) {
-      return(new_node(b$constant_node[k], length(x)))
-    }
-  }
-  b$constants[[length(b$constants) + 1L]] <- x
-  node <- add_node(b, "const", length(x), ints = length(b$constants) - 1L)
-  b$constant_node <- c(b$constant_node, node$id)
+  n <- length(x)
+  key <- paste(n, if (n) format(x[c(1L, (n + 1L) %/% 2L, n)], digits = 17L), collapse = " ")
+  for (at in b$known[[key]]) if (at <= length(b$constants) && identical(b$constants[[at]], x)) return(new_node(b$constant_node[at], n))
+  at <- length(b$constants) + 1L
+  b$constants[[at]] <- x
+  node <- add_node(b, "const", n, ints = at - 1L)
+  b$constant_node[at] <- node$id
+  assign(key, c(b$known[[key]], at), b$known)
   node
 }
 
 add_index <- function(b, index) {
+  if (!is.null(b$outer)) return(add_index(b$outer, index))
   b$index[[length(b$index) + 1L]] <- as.integer(index) - 1L
   length(b$index) - 1L
 }
@@ -93,16 +108,15 @@ add_dist <- function(b, name) {
 }
 
 finish_program <- function(b) {
+  c(list(version = 1L, d = b$d, n_terms = length(b$terms)), finish_code(b),
+    list(constants = b$constants, index = b$index, dists = b$dists, bodies = b$bodies))
+}
+
+finish_code <- function(b) {
   keep <- seq_len(b$n)
   flat <- function(x) as.integer(unlist(x[keep], use.names = FALSE))
   starts <- function(x) as.integer(c(0, cumsum(lengths(x[keep]))))
-  list(
-    version = 1L, d = b$d, n_terms = length(b$terms),
-    op = b$op[keep], len = b$len[keep],
-    arg = flat(b$args), arg_start = starts(b$args),
-    ints = flat(b$ints), int_start = starts(b$ints),
-    constants = b$constants, index = b$index, dists = b$dists
-  )
+  list(op = b$op[keep], len = b$len[keep], arg = flat(b$args), arg_start = starts(b$args), ints = flat(b$ints), int_start = starts(b$ints))
 }
 
 # Operation of a node, by name (for rewriting), and its arguments' ids.

@@ -1,9 +1,11 @@
 /* r_program.c: .Call entry points that evaluate programs.
  *
  * A program list has: d, op, len, arg, arg_start, ints, int_start (integer; arg and the starts count from 0),
- * constants (list of double vectors), index (list of integer vectors, from 0), dists (character), n_terms. */
+ * constants (list of double vectors), index (list of integer vectors, from 0), dists (character), n_terms, and bodies
+ * (list): those of its loops, each with op .. int_start as above, iterations and n_initial. */
 #include "r_program.h"
 #include "core/dist.h"
+#include <limits.h>
 #include <string.h>
 
 static const char *status_text(int status)
@@ -19,8 +21,23 @@ static const int *int_vector(SEXP list, const char *name, int *n)
 {
   SEXP x = fr_list_get(list, name);
   if (TYPEOF(x) != INTSXP) Rf_error("the program is damaged: '%s' is not an integer vector", name);
+  if (Rf_xlength(x) > INT_MAX) Rf_error("the program is damaged: '%s' is too long", name);
   *n = (int)Rf_xlength(x);
   return INTEGER(x);
+}
+
+static int count_of(SEXP list, const char *name)
+{
+  double x = fr_list_double(list, name);
+  if (!(x >= 0 && x <= INT_MAX)) Rf_error("the program is damaged: '%s' is no count", name);
+  return (int)x;
+}
+
+static SEXP list_of(SEXP program, const char *name, SEXPTYPE type)
+{
+  SEXP x = fr_list_get(program, name);
+  if ((SEXPTYPE)TYPEOF(x) != type || Rf_xlength(x) > INT_MAX) Rf_error("the program is damaged: '%s' has the wrong type", name);
+  return x;
 }
 
 static void read_vectors(SEXP list, SEXPTYPE type, int *n, const void ***data, const int **len)
@@ -30,7 +47,7 @@ static void read_vectors(SEXP list, SEXPTYPE type, int *n, const void ***data, c
   const void **p = (const void **)R_alloc((size_t)*n + 1, sizeof(void *));
   for (int i = 0; i < *n; i++) {
     SEXP x = VECTOR_ELT(list, i);
-    if ((SEXPTYPE)TYPEOF(x) != type) Rf_error("the program is damaged: data of the wrong type");
+    if ((SEXPTYPE)TYPEOF(x) != type || Rf_xlength(x) > INT_MAX) Rf_error("the program is damaged: data of the wrong type");
     p[i] = type == REALSXP ? (const void *)REAL(x) : (const void *)INTEGER(x);
     lengths[i] = (int)Rf_xlength(x);
   }
@@ -38,27 +55,53 @@ static void read_vectors(SEXP list, SEXPTYPE type, int *n, const void ***data, c
   *len = lengths;
 }
 
-static void read_spec(SEXP program, fr_program_spec *s)
+/* The nodes of a program or of a body. */
+static void read_code(SEXP list, fr_program_spec *s)
 {
   int n_len, n_arg, n_ints, n_start, n_int_start;
-  memset(s, 0, sizeof *s);
-  s->d = fr_list_int(program, "d");
-  s->n_terms = fr_list_int(program, "n_terms");
-  s->op = int_vector(program, "op", &s->n_nodes);
-  s->len = int_vector(program, "len", &n_len);
-  s->arg = int_vector(program, "arg", &n_arg);
-  s->arg_start = int_vector(program, "arg_start", &n_start);
-  s->ints = int_vector(program, "ints", &n_ints);
-  s->int_start = int_vector(program, "int_start", &n_int_start);
-  if (n_len != s->n_nodes || n_start != s->n_nodes + 1 || n_int_start != s->n_nodes + 1)
+  s->op = int_vector(list, "op", &s->n_nodes);
+  s->len = int_vector(list, "len", &n_len);
+  s->arg = int_vector(list, "arg", &n_arg);
+  s->arg_start = int_vector(list, "arg_start", &n_start);
+  s->ints = int_vector(list, "ints", &n_ints);
+  s->int_start = int_vector(list, "int_start", &n_int_start);
+  if (n_len != s->n_nodes || n_start - 1 != s->n_nodes || n_int_start - 1 != s->n_nodes)
     Rf_error("the program is damaged: its vectors differ in length");
   for (int i = 0; i < s->n_nodes; i++)
     if (s->arg_start[i] < 0 || s->arg_start[i] > s->arg_start[i + 1] || s->arg_start[i + 1] > n_arg ||
         s->int_start[i] < 0 || s->int_start[i] > s->int_start[i + 1] || s->int_start[i + 1] > n_ints)
       Rf_error("the program is damaged: node %d points outside its arguments", i + 1);
-  read_vectors(fr_list_get(program, "constants"), REALSXP, &s->n_consts, (const void ***)&s->constant, &s->constant_len);
-  read_vectors(fr_list_get(program, "index"), INTSXP, &s->n_index, (const void ***)&s->index, &s->index_len);
-  SEXP dists = fr_list_get(program, "dists");
+}
+
+static void read_bodies(SEXP program, fr_program_spec *s)
+{
+  SEXP bodies = list_of(program, "bodies", VECSXP);
+  s->n_bodies = (int)Rf_xlength(bodies);
+  fr_body *body = (fr_body *)R_alloc((size_t)s->n_bodies + 1, sizeof(fr_body));
+  for (int i = 0; i < s->n_bodies; i++) {
+    SEXP list = VECTOR_ELT(bodies, i);
+    memset(&body[i], 0, sizeof body[i]);
+    body[i].iterations = count_of(list, "iterations");
+    body[i].n_initial = count_of(list, "n_initial");
+    read_code(list, &body[i].code);
+    body[i].code.n_index = s->n_index;
+    body[i].code.index = s->index;
+    body[i].code.index_len = s->index_len;
+  }
+  s->body = body;
+}
+
+static void read_spec(SEXP program, fr_program_spec *s)
+{
+  if (TYPEOF(program) != VECSXP) Rf_error("the program is damaged: it is not a list");
+  memset(s, 0, sizeof *s);
+  s->d = count_of(program, "d");
+  s->n_terms = count_of(program, "n_terms");
+  read_code(program, s);
+  read_vectors(list_of(program, "constants", VECSXP), REALSXP, &s->n_consts, (const void ***)&s->constant, &s->constant_len);
+  read_vectors(list_of(program, "index", VECSXP), INTSXP, &s->n_index, (const void ***)&s->index, &s->index_len);
+  read_bodies(program, s);
+  SEXP dists = list_of(program, "dists", STRSXP);
   s->n_dists = (int)Rf_xlength(dists);
   const fr_dist **dist = (const fr_dist **)R_alloc((size_t)s->n_dists + 1, sizeof(fr_dist *));
   for (int i = 0; i < s->n_dists; i++) {
@@ -117,17 +160,17 @@ void fr_density_from_r(SEXP list, int S, int (*poll)(void *), void *poll_data, f
 
 /* ---- entry points ---- */
 
-/* A data frame as a list: name, arity, in the order of the codes (from 0). */
+/* Named by operation, in the order of the codes (from 0): 1 unary, 2 binary elementwise, 0 otherwise. */
 SEXP fullrank_op_table(void)
 {
-  SEXP names = PROTECT(Rf_allocVector(STRSXP, FR_OP_COUNT)), arity = PROTECT(Rf_allocVector(INTSXP, FR_OP_COUNT));
+  SEXP names = PROTECT(Rf_allocVector(STRSXP, FR_OP_COUNT)), elementwise = PROTECT(Rf_allocVector(INTSXP, FR_OP_COUNT));
   for (int i = 0; i < FR_OP_COUNT; i++) {
     SET_STRING_ELT(names, i, Rf_mkChar(fr_ops[i].name));
-    INTEGER(arity)[i] = fr_ops[i].arity;
+    INTEGER(elementwise)[i] = fr_ops[i].op_class == FR_UNARY ? 1 : fr_ops[i].op_class == FR_BINARY ? 2 : 0;
   }
-  Rf_setAttrib(arity, R_NamesSymbol, names);
+  Rf_setAttrib(elementwise, R_NamesSymbol, names);
   UNPROTECT(2);
-  return arity;
+  return elementwise;
 }
 
 static int points(SEXP z, int d)
@@ -159,13 +202,14 @@ SEXP fullrank_program_eval(SEXP program, SEXP z, SEXP gradient, SEXP terms)
 /* z: S x d; nodes: integer, from 0. A list with one S x len matrix a node. */
 SEXP fullrank_program_values(SEXP program, SEXP z, SEXP nodes)
 {
+  if (TYPEOF(nodes) != INTSXP) Rf_error("internal: nodes are not integers");
   fr_program *p = load(program, 1);
   int S = points(z, p->spec.d), n = (int)Rf_xlength(nodes);
   SEXP out = PROTECT(Rf_allocVector(VECSXP, n));
   double **data = (double **)R_alloc((size_t)n + 1, sizeof(double *));
   for (int k = 0; k < n; k++) {
     int node = INTEGER(nodes)[k];
-    if (node < 0 || node >= p->spec.n_nodes) Rf_error("internal: no node %d", node);
+    if (node < 0 || node >= p->spec.n_nodes || p->place[node] == FR_PLACE_TERM) Rf_error("internal: no node %d", node);
     SET_VECTOR_ELT(out, k, Rf_allocMatrix(REALSXP, S, p->spec.len[node]));
     data[k] = REAL(VECTOR_ELT(out, k));
   }

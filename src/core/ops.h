@@ -31,6 +31,7 @@
   X(LOG_PLOGIS, "log_plogis", 1, UNARY) \
   X(SOFTPLUS, "softplus", 1, UNARY)     \
   X(PNORM, "pnorm", 1, UNARY)           \
+  X(LOG_PNORM, "log_pnorm", 1, UNARY)   \
   X(TANH, "tanh", 1, UNARY)             \
   X(SIN, "sin", 1, UNARY)               \
   X(COS, "cos", 1, UNARY)               \
@@ -51,11 +52,32 @@
   X(PROD, "prod", 1, ARRAY)             \
   X(CUMSUM, "cumsum", 1, ARRAY)         \
   X(LOG_SUM_EXP, "log_sum_exp", 1, ARRAY) \
+  X(LARGEST, "largest", 1, ARRAY)       \
+  X(SMALLEST, "smallest", 1, ARRAY)     \
+  /* sums over the middle of three dimensions; ints: before, over, after */ \
+  X(SUM_DIM, "sum_dim", 1, ARRAY)       \
   X(CONCAT, "concat", -1, ARRAY)        \
   /* y = 0 but y[index_i] = x_i; ints: index */ \
   X(SCATTER, "scatter", 1, ARRAY)       \
   /* op(A) op(B) with op the transpose on request; ints: n, k, m, ta, tb */ \
   X(MATMUL, "matmul", 2, ARRAY)         \
+  /* upper R with A = R'R; ints: n */   \
+  X(CHOL, "chol", 1, ARRAY)             \
+  /* log |det A|; ints: n */            \
+  X(LOG_DET, "log_det", 1, ARRAY)       \
+  /* A^-1 B; ints: n, columns of B */   \
+  X(SOLVE, "solve", 2, ARRAY)           \
+  /* op(T)^-1 B, T triangular; ints: n, columns of B, upper, transposed */ \
+  X(SOLVE_TRI, "solve_tri", 2, ARRAY)   \
+  /* a loop whose iterations depend on each other, see scan.h; args: start of its memory (if it has one), inputs; \
+   * ints: body */                      \
+  X(SCAN, "scan", -1, ARRAY)            \
+  /* inside a body only. An input; ints: argument of the scan, 1: one value an iteration, 0: the same in all */ \
+  X(SCAN_INPUT, "scan_input", 0, LEAF)  \
+  /* from memory; ints: index, one row of slots an iteration */ \
+  X(SCAN_LOAD, "scan_load", 0, LEAF)    \
+  /* into memory; ints: slot in the first iteration, those of the others follow */ \
+  X(SCAN_STORE, "scan_store", 1, LEAF)  \
   /* args: value, arguments; ints: distribution, term */ \
   X(DENSITY, "density", -1, TERM)       \
   /* ints: distribution, term, events N, size K */ \

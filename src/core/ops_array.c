@@ -123,6 +123,49 @@ void fr_log_sum_exp_reverse(const fr_call *c, long n)
       c->v[0].a[i * c->W + l] += c->y_bar[l] * exp(c->v[0].v[i * c->W + l] - c->y[l]);
 }
 
+/* A NaN stays, as R's max() and min() keep it. */
+void fr_extreme_forward(const fr_call *c, long n, int sign)
+{
+  const double *x = c->v[0].v;
+  int W = c->W;
+  for (int l = 0; l < W; l++) {
+    double best = x[l];
+    for (long i = 1; i < n; i++) {
+      double v = x[i * W + l];
+      if (isnan(v) || (sign > 0 ? v > best : v < best)) best = v;
+    }
+    c->y[l] = best;
+  }
+}
+
+/* The first of the elements that are the extreme takes the whole slope. */
+void fr_extreme_reverse(const fr_call *c, long n)
+{
+  int W = c->W;
+  for (int l = 0; l < W; l++)
+    for (long i = 0; i < n; i++) {
+      double v = c->v[0].v[i * W + l];
+      if (v == c->y[l] || (isnan(v) && isnan(c->y[l]))) { c->v[0].a[i * W + l] += c->y_bar[l]; break; }
+    }
+}
+
+void fr_sum_dim_forward(const fr_call *c, const int *shape)
+{
+  long before = shape[0], over = shape[1], after = shape[2], W = c->W;
+  memset(c->y, 0, (size_t)(before * after * W) * sizeof(double));
+  for (long k = 0; k < after; k++)
+    for (long j = 0; j < over; j++)
+      for (long e = 0; e < before * W; e++) c->y[k * before * W + e] += c->v[0].v[(k * over + j) * before * W + e];
+}
+
+void fr_sum_dim_reverse(const fr_call *c, const int *shape)
+{
+  long before = shape[0], over = shape[1], after = shape[2], W = c->W;
+  for (long k = 0; k < after; k++)
+    for (long j = 0; j < over; j++)
+      for (long e = 0; e < before * W; e++) c->v[0].a[(k * over + j) * before * W + e] += c->y_bar[k * before * W + e];
+}
+
 /* ---- matrix product of any two operands, small or with a latent matrix ---- */
 
 /* where entry (r, c) of op(M) stands in M, stored with `rows` rows before the transpose */

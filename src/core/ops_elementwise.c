@@ -1,53 +1,8 @@
-/* ops_elementwise.c: kernels of the elementwise operations, forward and reverse.
- *
- * Each operation is one line of a table: its value and its partial derivatives as expressions. A macro
- * makes the loops; operands that are the same for all rows have their adjoints summed in locals and added
+/* ops_elementwise.c: kernels of the elementwise operations, forward and reverse, from the table in elementwise.h.
+ * A macro makes the loops; operands that are the same for all rows have their adjoints summed in locals and added
  * once. */
+#include "elementwise.h"
 #include "kernels.h"
-#include "ops.h"
-#include "special.h"
-
-/* op, value, derivative in terms of x and y */
-#define UNARY_OPS(X)                                              \
-  X(NEG, -x, -1.0)                                                \
-  X(EXP, exp(x), y)                                               \
-  X(LOG, log(x), 1.0 / x)                                         \
-  X(LOG1P, log1p(x), 1.0 / (1.0 + x))                             \
-  X(EXPM1, expm1(x), y + 1.0)                                     \
-  X(SQRT, sqrt(x), 0.5 / y)                                       \
-  X(ABS, fabs(x), x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0)           \
-  X(SQUARE, x *x, 2.0 * x)                                        \
-  X(PLOGIS, fr_sigmoid(x), y * fr_sigmoid(-x))                    \
-  X(QLOGIS, fr_logit(x), 1.0 / (x * (1.0 - x)))                   \
-  X(LOG_PLOGIS, fr_log_sigmoid(x), fr_sigmoid(-x))                \
-  X(SOFTPLUS, fr_softplus(x), fr_sigmoid(x))                      \
-  X(PNORM, 0.5 * erfc(-x * 0.707106781186547524400844362105), exp(-0.5 * x * x - FR_LOG_SQRT_2PI)) \
-  X(TANH, tanh(x), tanh_slope(x))                                 \
-  X(SIN, sin(x), cos(x))                                          \
-  X(COS, cos(x), -sin(x))                                         \
-  X(LGAMMA, fr_lgamma(x), fr_digamma(x))                          \
-  X(DIGAMMA, fr_digamma(x), fr_trigamma(x))
-
-/* op, value, derivative in a, derivative in b. MIN and MAX keep a NaN, as R does. */
-#define BINARY_OPS(X)                                             \
-  X(ADD, a + b, 1.0, 1.0)                                         \
-  X(SUB, a - b, 1.0, -1.0)                                        \
-  X(MUL, a *b, b, a)                                              \
-  X(DIV, a / b, 1.0 / b, -y / b)                                  \
-  X(POW, pow(a, b), pow_slope(a, b), pow_log(a, y))               \
-  X(MIN, a < b || a != a ? a : b, a < b ? 1.0 : 0.0, a < b ? 0.0 : 1.0) \
-  X(MAX, a > b || a != a ? a : b, a > b ? 1.0 : 0.0, a > b ? 0.0 : 1.0)
-
-/* 1 - tanh^2 without cancellation in the tails */
-FR_INLINE double tanh_slope(double x)
-{
-  double e = exp(-2.0 * fabs(x)), t = 2.0 / (1.0 + e);
-  return t * t * e;
-}
-
-FR_INLINE double pow_slope(double a, double b) { return b == 0.0 ? 0.0 : b * pow(a, b - 1.0); }
-/* a^b log a, whose limit at a = 0 is 0 for b > 0 */
-FR_INLINE double pow_log(double a, double y) { return y == 0.0 ? 0.0 : y * log(a); }
 
 /* A row's stride of an operand in doubles. */
 FR_INLINE long row_stride(const fr_operand *o, int W) { return o->row ? (o->lane ? W : 1) : 0; }
@@ -106,6 +61,13 @@ FR_INLINE void binary_reverse(const fr_call *c, int k, const int lanes, const in
       for (int l = 0; l < lanes; l++) out[l] += bar[l] * slope(pa[la ? l : 0], pb[lb ? l : 0], y[l]);
       pa += ra; pb += rb; y += lanes; bar += lanes; out += lanes;
     }
+  } else if (lanes == 1) { /* several sums at a time: one would wait for itself */
+    double sum[FR_LANES] = {0};
+    long i = 0;
+    for (; i + FR_LANES <= c->rows; i += FR_LANES)
+      for (int l = 0; l < FR_LANES; l++) sum[l] += bar[i + l] * slope(pa[(i + l) * ra], pb[(i + l) * rb], y[i + l]);
+    for (; i < c->rows; i++) sum[0] += bar[i] * slope(pa[i * ra], pb[i * rb], y[i]);
+    out[0] += ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
   } else {
     double sum[FR_LANES] = {0};
     for (long i = 0; i < c->rows; i++) {
@@ -146,14 +108,13 @@ FR_INLINE void binary_reverse(const fr_call *c, int k, const int lanes, const in
 
 BINARY_OPS(DEFINE_BINARY)
 
-typedef void (*kernel)(const fr_call *call);
-
 #define FORWARD_1(CODE, VALUE, SLOPE) [FR_OP_##CODE] = CODE##_forward,
 #define REVERSE_1(CODE, VALUE, SLOPE) [FR_OP_##CODE] = CODE##_reverse,
 #define FORWARD_2(CODE, VALUE, A, B) [FR_OP_##CODE] = CODE##_forward,
 #define REVERSE_2(CODE, VALUE, A, B) [FR_OP_##CODE] = CODE##_reverse,
-static const kernel forward[FR_OP_COUNT] = { UNARY_OPS(FORWARD_1) BINARY_OPS(FORWARD_2) };
-static const kernel reverse[FR_OP_COUNT] = { UNARY_OPS(REVERSE_1) BINARY_OPS(REVERSE_2) };
+static const fr_kernel forward[FR_OP_COUNT] = { UNARY_OPS(FORWARD_1) BINARY_OPS(FORWARD_2) };
+static const fr_kernel reverse[FR_OP_COUNT] = { UNARY_OPS(REVERSE_1) BINARY_OPS(REVERSE_2) };
 
+fr_kernel fr_elementwise_kernel(int op, int backward) { return (backward ? reverse : forward)[op]; }
 void fr_elementwise_forward(int op, const fr_call *call) { forward[op](call); }
 void fr_elementwise_reverse(int op, const fr_call *call) { reverse[op](call); }

@@ -1,20 +1,16 @@
 /* program.c: checks a program and plans its evaluation. The evaluation itself is in program_eval.c. */
 #include "program.h"
 #include "bijection.h"
+#include "scan.h"
 
 static int check_node(const fr_program_spec *s, int i);
+static int check_scan(const fr_program_spec *s, int i, const int *ints, int n_ints, int n_args);
 static int check_site_vector(const fr_program_spec *s, int i, const int *ints, int n_ints);
 static int check_event(const fr_program_spec *s, int i, const int *ints, int n_ints);
 static void place_nodes(fr_program *p, int keep_all);
 static void lay_out_whole(fr_program *p);
 static void lay_out_loops(fr_program *p, int *loop_of);
 static void measure_events(fr_program *p);
-
-const fr_op fr_ops[FR_OP_COUNT] = {
-#define X(code, name, arity, class) [FR_OP_##code] = {name, arity, FR_##class},
-    FR_OPS(X)
-#undef X
-};
 
 /* ---- memory ---- */
 
@@ -140,6 +136,60 @@ static int check_matmul(const fr_program_spec *s, int i, const int *ints, int n_
   return right ? FR_OK : FR_ERR_ARGUMENT;
 }
 
+static int check_square(const fr_program_spec *s, int i, const int *ints, int n_ints, long size)
+{
+  long n = n_ints == 1 ? ints[0] : -1;
+  return n >= 0 && n * n == size && length_of(s, i, 0) == n * n ? FR_OK : FR_ERR_ARGUMENT;
+}
+
+static int check_solve(const fr_program_spec *s, int i, const int *ints, int n_ints, int wanted)
+{
+  if (n_ints != wanted || ints[0] < 0 || ints[1] < 0) return FR_ERR_ARGUMENT;
+  long n = ints[0], m = ints[1];
+  int right = length_of(s, i, 0) == n * n && length_of(s, i, 1) == n * m && s->len[i] == n * m;
+  return right ? FR_OK : FR_ERR_ARGUMENT;
+}
+
+/* A leaf of a body, or a store into the memory of scan node i, which has n_args arguments. */
+static int check_body_leaf(const fr_program_spec *s, int i, int n_args, const fr_body *b, int j)
+{
+  const fr_program_spec *code = &b->code;
+  const int *ints = code->ints + code->int_start[j];
+  int n_ints = code->int_start[j + 1] - code->int_start[j];
+  long len = code->len[j], all = len * b->iterations, slots = s->len[i];
+  if (len < 0 || n_ints < 1) return FR_ERR_ARGUMENT;
+  switch (code->op[j]) {
+  case FR_OP_SCAN_INPUT:
+    if (n_ints != 2 || ints[0] < 0 || ints[0] >= n_args) return FR_ERR_ARGUMENT;
+    return length_of(s, i, ints[0]) == (ints[1] ? all : len) ? FR_OK : FR_ERR_ARGUMENT;
+  case FR_OP_SCAN_LOAD: return all <= INT32_MAX && index_inside(code, ints[0], (int)all, s->len[i]) ? FR_OK : FR_ERR_ARGUMENT;
+  default:
+    if (length_of(code, j, 0) != len) return FR_ERR_ARGUMENT;
+    return ints[0] >= b->n_initial && (long)ints[0] + all <= slots ? FR_OK : FR_ERR_ARGUMENT;
+  }
+}
+
+static int check_scan(const fr_program_spec *s, int i, const int *ints, int n_ints, int n_args)
+{
+  if (n_ints != 1 || ints[0] < 0 || ints[0] >= s->n_bodies) return FR_ERR_ARGUMENT;
+  const fr_body *b = &s->body[ints[0]];
+  const fr_program_spec *code = &b->code;
+  if (b->iterations < 1 || b->n_initial < 0 || b->n_initial > s->len[i] || code->n_nodes < 0) return FR_ERR_ARGUMENT;
+  if (b->n_initial > 0 && (n_args < 1 || length_of(s, i, 0) != b->n_initial)) return FR_ERR_ARGUMENT;
+  for (int j = 0; j < code->n_nodes; j++) {
+    int op = code->op[j];
+    if (op < 0 || op >= FR_OP_COUNT) return FR_ERR_UNKNOWN_OP;
+    for (int k = code->arg_start[j]; k < code->arg_start[j + 1]; k++)
+      if (code->arg[k] < 0 || code->arg[k] >= j || code->op[code->arg[k]] == FR_OP_SCAN_STORE) return FR_ERR_ARGUMENT;
+    if (code->arg_start[j + 1] - code->arg_start[j] != fr_ops[op].arity && fr_ops[op].arity >= 0) return FR_ERR_ARGUMENT;
+    int leaf = op == FR_OP_SCAN_INPUT || op == FR_OP_SCAN_LOAD || op == FR_OP_SCAN_STORE;
+    int banned = op == FR_OP_CONST || op == FR_OP_SITE_BOUNDED || op == FR_OP_SITE_VECTOR || op == FR_OP_SCAN || fr_ops[op].op_class == FR_TERM;
+    int status = banned ? FR_ERR_ARGUMENT : leaf ? check_body_leaf(s, i, n_args, b, j) : check_node(code, j);
+    if (status != FR_OK) return status;
+  }
+  return FR_OK;
+}
+
 static int check_concat(const fr_program_spec *s, int i, int n_args)
 {
   long total = 0;
@@ -164,10 +214,20 @@ static int check_by_op(const fr_program_spec *s, int i, const int *ints, int n_i
   case FR_OP_MATVEC:
     return n_ints == 1 && ints[0] >= 0 && op_of(s, i, 0) == FR_OP_CONST && op_of(s, i, 1) != FR_OP_CONST && length_of(s, i, 1) == ints[0] &&
                    (long)length_of(s, i, 0) == (long)len * ints[0] ? FR_OK : FR_ERR_ARGUMENT;
+  case FR_OP_SCAN: return check_scan(s, i, ints, n_ints, n_args);
+  case FR_OP_SCAN_INPUT: case FR_OP_SCAN_LOAD: case FR_OP_SCAN_STORE: return FR_ERR_ARGUMENT; /* outside a body */
+  case FR_OP_CHOL: return check_square(s, i, ints, n_ints, (long)len);
+  case FR_OP_LOG_DET: return len == 1 ? check_square(s, i, ints, n_ints, length_of(s, i, 0)) : FR_ERR_ARGUMENT;
+  case FR_OP_SOLVE: return check_solve(s, i, ints, n_ints, 2);
+  case FR_OP_SOLVE_TRI: return check_solve(s, i, ints, n_ints, 4);
+  case FR_OP_SUM_DIM:
+    return n_ints == 3 && ints[0] >= 0 && ints[1] >= 0 && ints[2] >= 0 && (long)ints[0] * ints[2] == len &&
+                   (long)len * ints[1] == length_of(s, i, 0) ? FR_OK : FR_ERR_ARGUMENT;
   case FR_OP_MATMUL: return check_matmul(s, i, ints, n_ints);
   case FR_OP_CONCAT: return check_concat(s, i, n_args);
   case FR_OP_CUMSUM: return length_of(s, i, 0) == len ? FR_OK : FR_ERR_ARGUMENT;
-  case FR_OP_SUM: case FR_OP_PROD: case FR_OP_LOG_SUM_EXP: return len == 1 ? FR_OK : FR_ERR_ARGUMENT;
+  case FR_OP_SUM: case FR_OP_PROD: case FR_OP_LOG_SUM_EXP: case FR_OP_LARGEST: case FR_OP_SMALLEST:
+    return len == 1 && (s->op[i] == FR_OP_SUM || s->op[i] == FR_OP_PROD || length_of(s, i, 0) > 0) ? FR_OK : FR_ERR_ARGUMENT;
   case FR_OP_DENSITY: case FR_OP_DENSITY_EVENT: return check_density(s, i, ints, n_ints, n_args);
   case FR_OP_TARGET: return n_ints == 1 && term_inside(s, ints[0]) ? FR_OK : FR_ERR_ARGUMENT;
   default: break;
@@ -181,6 +241,7 @@ static int reads_only_latents(int op)
 {
   switch (op) {
   case FR_OP_GATHER: case FR_OP_SUM: case FR_OP_PROD: case FR_OP_CUMSUM: case FR_OP_LOG_SUM_EXP: case FR_OP_SCATTER:
+  case FR_OP_LARGEST: case FR_OP_SMALLEST: case FR_OP_SUM_DIM:
     return 1;
   default: return fr_ops[op].op_class == FR_UNARY;
   }
@@ -284,14 +345,22 @@ static void lay_out_loops(fr_program *p, int *loop_of)
   }
 }
 
+static size_t scratch_of(const fr_program_spec *s, int i)
+{
+  const int *ints = s->ints + s->int_start[i];
+  if (s->op[i] != FR_OP_SCAN) return fr_op_scratch(s->op[i], ints);
+  return fr_scan_work(&s->body[ints[0]], s->arg_start[i + 1] - s->arg_start[i], FR_LANES);
+}
+
 /* The scratch that one particle's vector events need: values and adjoints of all operands, event by event. */
 static void measure_events(fr_program *p)
 {
   const fr_program_spec *s = &p->spec;
   for (int i = 0; i < s->n_nodes; i++) {
     const int *ints = s->ints + s->int_start[i];
-    size_t values = 0;
+    size_t values = 0, scratch = scratch_of(s, i);
     int K = 0;
+    if (scratch > p->max_scratch) p->max_scratch = scratch;
     if (s->op[i] == FR_OP_DENSITY_EVENT) {
       K = ints[3];
       for (int k = s->arg_start[i]; k < s->arg_start[i + 1]; k++) values += 2 * (size_t)s->len[s->arg[k]];

@@ -30,6 +30,7 @@ enum fr_place { FR_PLACE_DEAD, FR_PLACE_CONST, FR_PLACE_WHOLE, FR_PLACE_ROW, FR_
 
 /* What the caller hands in: arrays that outlive the program. Node i has len[i] elements, arguments
  * arg[arg_start[i] .. arg_start[i + 1] - 1] and attributes ints[int_start[i] ..]. */
+typedef struct fr_body fr_body;
 typedef struct {
   int d, n_nodes, n_terms;
   const int *op, *len, *arg_start, *arg, *int_start, *ints;
@@ -41,7 +42,16 @@ typedef struct {
   const int *index_len;
   int n_dists;
   const fr_dist *const *dist;
+  int n_bodies;
+  const fr_body *body;
 } fr_program_spec;
+
+/* The body of a loop, see scan.h: its code has leaves SCAN_INPUT and SCAN_LOAD instead of sites and constants, and
+ * shares the program's index. */
+struct fr_body {
+  int iterations, n_initial;
+  fr_program_spec code;
+};
 
 typedef struct {
   int rows;           /* length of the loop */
@@ -63,6 +73,7 @@ typedef struct {
   int max_buffers;
   int max_event;      /* largest event size K among vector nodes; 0: none */
   size_t max_event_values;
+  size_t max_scratch; /* doubles that factorisations and scans need */
   int (*poll)(void *poll_data); /* NULL, or asked about every millisecond; not 0: stop */
   void *poll_data;
 } fr_program;

@@ -2,6 +2,7 @@
 #include "program.h"
 #include "bijection.h"
 #include "kernels.h"
+#include "scan.h"
 
 /* One evaluation of up to FR_MAX_GROUPS groups of W particles. */
 typedef struct {
@@ -97,44 +98,60 @@ static void concat_reverse(fr_run *run, int g, int i)
   }
 }
 
-static void node_forward(fr_run *run, int g, int i, long row0, long rows)
+/* The operands of a scan stand at the start of the scratch. */
+static fr_operand *scan_operands(fr_run *run, int g, int i, double **work)
+{
+  const fr_program_spec *s = &run->p->spec;
+  int n = s->arg_start[i + 1] - s->arg_start[i];
+  fr_operand *in = (fr_operand *)run->scratch;
+  for (int k = 0; k < n; k++) in[k] = operand(run, g, argument(run, i, k), 0);
+  *work = run->scratch + ((size_t)n * sizeof(fr_operand) + sizeof(double) - 1) / sizeof(double);
+  return in;
+}
+
+static void scan_forward(fr_run *run, int g, int i)
+{
+  double *work;
+  const fr_operand *in = scan_operands(run, g, i, &work);
+  const fr_body *body = &run->p->spec.body[attributes(run, i)[0]];
+  fr_scan_forward(body, run->W, in, (double *)operand(run, g, i, 0).v, run->p->spec.len[i], work);
+}
+
+static void scan_reverse(fr_run *run, int g, int i)
+{
+  double *work;
+  const fr_operand *in = scan_operands(run, g, i, &work), self = operand(run, g, i, 0);
+  fr_scan_reverse(&run->p->spec.body[attributes(run, i)[0]], run->W, in, self.v, self.a, work);
+}
+
+static fr_step step_of(const fr_run *run, int i, long row0)
 {
   const fr_program_spec *s = &run->p->spec;
   const int *ints = attributes(run, i);
-  if (s->op[i] == FR_OP_CONCAT) { concat_forward(run, g, i); return; }
+  fr_step step = {.op = s->op[i], .len = s->len[i], .n = s->len[argument(run, i, 0)], .ints = ints, .scratch = run->scratch};
+  if (step.op == FR_OP_GATHER) step.index = s->index[ints[0]] + row0;
+  if (step.op == FR_OP_SCATTER) step.index = s->index[ints[0]];
+  return step;
+}
+
+static void node_forward(fr_run *run, int g, int i, long row0, long rows)
+{
+  int op = run->p->spec.op[i];
+  if (op == FR_OP_CONCAT) { concat_forward(run, g, i); return; }
+  if (op == FR_OP_SCAN) { scan_forward(run, g, i); return; }
   fr_call c = visit(run, g, i, row0, rows, 0);
-  long n = s->len[argument(run, i, 0)];
-  switch (s->op[i]) {
-  case FR_OP_GATHER: fr_gather_forward(&c, s->index[ints[0]] + row0); break;
-  case FR_OP_MATVEC: fr_matvec_forward(&c, (size_t)s->len[i], ints[0]); break;
-  case FR_OP_SUM: fr_sum_forward(&c, n); break;
-  case FR_OP_PROD: fr_prod_forward(&c, n); break;
-  case FR_OP_CUMSUM: fr_cumsum_forward(&c, n); break;
-  case FR_OP_LOG_SUM_EXP: fr_log_sum_exp_forward(&c, n); break;
-  case FR_OP_SCATTER: fr_scatter_forward(&c, n, s->index[ints[0]]); break;
-  case FR_OP_MATMUL: fr_matmul_forward(&c, ints); break;
-  default: fr_elementwise_forward(s->op[i], &c);
-  }
+  fr_step step = step_of(run, i, row0);
+  fr_op_forward(&step, &c);
 }
 
 static void node_reverse(fr_run *run, int g, int i, long row0, long rows)
 {
-  const fr_program_spec *s = &run->p->spec;
-  const int *ints = attributes(run, i);
-  if (s->op[i] == FR_OP_CONCAT) { concat_reverse(run, g, i); return; }
+  int op = run->p->spec.op[i];
+  if (op == FR_OP_CONCAT) { concat_reverse(run, g, i); return; }
+  if (op == FR_OP_SCAN) { scan_reverse(run, g, i); return; }
   fr_call c = visit(run, g, i, row0, rows, 1);
-  long n = s->len[argument(run, i, 0)];
-  switch (s->op[i]) {
-  case FR_OP_GATHER: fr_gather_reverse(&c, s->index[ints[0]] + row0); break;
-  case FR_OP_MATVEC: fr_matvec_reverse(&c, (size_t)s->len[i], ints[0]); break;
-  case FR_OP_SUM: fr_sum_reverse(&c, n); break;
-  case FR_OP_PROD: fr_prod_reverse(&c, n); break;
-  case FR_OP_CUMSUM: fr_cumsum_reverse(&c, n); break;
-  case FR_OP_LOG_SUM_EXP: fr_log_sum_exp_reverse(&c, n); break;
-  case FR_OP_SCATTER: fr_scatter_reverse(&c, n, s->index[ints[0]]); break;
-  case FR_OP_MATMUL: fr_matmul_reverse(&c, ints); break;
-  default: fr_elementwise_reverse(s->op[i], &c);
-  }
+  fr_step step = step_of(run, i, row0);
+  fr_op_reverse(&step, &c);
 }
 
 /* A density of scalar events, or target(): value and partials at once, its own adjoint being 1. */
@@ -172,7 +189,7 @@ size_t fr_program_work(const fr_program *p, int S)
 {
   int W = S == 1 ? 1 : FR_LANES;
   size_t rows = 2 * (size_t)p->max_buffers * (size_t)(chunk_rows(W) * W);
-  return (size_t)batch_groups(S) * group_size(p, W) + rows + p->max_event_values + fr_dist_work(p->max_event) +
+  return (size_t)batch_groups(S) * group_size(p, W) + rows + p->max_event_values + p->max_scratch + fr_dist_work(p->max_event) +
          fr_bijection_work(p->max_event);
 }
 

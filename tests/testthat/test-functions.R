@@ -27,7 +27,8 @@ function_model <- function(expr) {
 # Gradient of the sites' own terms: normal, lognormal on the log, uniform through plogis.
 prior_gradient <- function(z) replace(-z, 13:16, 1 - 2 * plogis(z[13:16]))
 
-own <- list(log_sum_exp = function(x) log(sum(exp(x))), softmax = function(x) exp(x) / sum(exp(x)), dot = function(x, y) sum(x * y))
+own <- list(log_sum_exp = function(x) log(sum(exp(x))), softmax = function(x) exp(x) / sum(exp(x)), dot = function(x, y) sum(x * y),
+            log_det = function(x) as.numeric(determinant(x)$modulus))
 
 # The sites' values at z, in R.
 function_values <- function(z) {
@@ -189,4 +190,44 @@ test_that("extreme arguments give R's values", {
   # what is not a number stays none
   expect_true(all(is.nan(f(pmin(log(a), 3))(c(-1, -2)))))
   expect_true(all(is.nan(f(pmax(3, log(a)))(c(-1, -2)))))
+})
+
+test_that("factorisations and solves", {
+  set.seed(12)
+  expect_all_as_r(
+    chol(crossprod(A) + diag(2)), chol(tcrossprod(A, A) + diag(3) * r), chol(r), sum(chol(crossprod(A) + K[1:2, 1:2] %*% t(K[1:2, 1:2]) + diag(2))[1, ]),
+    solve(B %*% A), solve(A %*% t(A) + diag(3), w), solve(A %*% B + diag(c(3, 4, 5)), C), solve(crossprod(X) + diag(4), a), solve(B %*% A, t(A)), solve(B %*% A, t(K)), solve(r), solve(r, s),
+    log_det(crossprod(A)), log_det(A %*% t(C) + diag(3) * 4), log_det(r), backsolve(A[1:2, ] + diag(2) * 3, w[1:2]), backsolve(B[, 1:2] + diag(2) * 3, B),
+    backsolve(K[1:2, ] + diag(2), B), backsolve(A[2:3, ] + diag(2) * 3, w[1:2], transpose = TRUE), backsolve(A[1:2, ] + diag(2) * 3, B, upper.tri = FALSE),
+    forwardsolve(A[1:2, ] + diag(2) * 3, w[1:2]), forwardsolve(t(chol(crossprod(A) + diag(2))), B), forwardsolve(t(chol(crossprod(X) + diag(4))), a), forwardsolve(A[1:2, ] + diag(2) * 3, x[1:2], transpose = TRUE),
+    backsolve(A + 3, B, k = 2), backsolve(A + 3, w, k = 1), forwardsolve(cbind(A, w) + 3, cbind(w, 1:3)), sum(forwardsolve(t(chol(exp(-0.1 * outer(w, w, "-")^2) + diag(3))), w)^2)
+  )
+})
+
+test_that("sums over rows and columns", {
+  set.seed(13)
+  expect_all_as_r(
+    rowSums(A), colSums(A), rowMeans(A), colMeans(A), rowSums(A * K), colMeans(exp(B)), rowSums(array(c(A, B), c(2, 3, 2))), colSums(array(c(A, B), c(2, 3, 2))),
+    rowSums(array(c(A, B), c(2, 3, 2)), dims = 2), colSums(array(c(A, B), c(2, 3, 2)), dims = 2), colMeans(array(c(A, B), c(3, 2, 2)))
+  )
+})
+
+test_that("distribution functions and logarithms", {
+  set.seed(14)
+  expect_all_as_r(
+    pnorm(a, lower.tail = FALSE), pnorm(a, log.p = TRUE), pnorm(a, s, r, lower.tail = FALSE, log.p = TRUE), pnorm(a, lower.tail = FALSE, log.p = TRUE), plogis(a, s, r), plogis(a, lower.tail = FALSE),
+    plogis(a, 1, 2, log.p = TRUE), qlogis(u, s, r), log2(v), log10(v), a %o% b, outer(v, b, "^"), outer(a, x, "pmin"), outer(A, w), outer(a, K)
+  )
+})
+
+test_that("log pnorm holds far out", {
+  compiled <- fullrank:::compile_model(model({ a ~ normal(0, 1); o <- pnorm(a, log.p = TRUE); p <- pnorm(a, lower.tail = FALSE, log.p = TRUE) }), list(), keep = c("o", "p"))
+  z <- matrix(c(-1e10, -1000, -50, -38, -35.0001, -34.9999, -30, -5, -1, 0, 0.5, 1, 1.0001, 5, 8, 30, 1000))
+  v <- fullrank:::constrain_draws(compiled, z)
+  expect_equal(as.vector(v$o), pnorm(z[, 1], log.p = TRUE), tolerance = 1e-14)
+  expect_equal(as.vector(v$p), pnorm(z[, 1], lower.tail = FALSE, log.p = TRUE), tolerance = 1e-14)
+  f <- log_density(model({ a ~ flat(); target(pnorm(a, log.p = TRUE)) }))
+  slope <- exp(dnorm(z[, 1], log = TRUE) - pnorm(z[, 1], log.p = TRUE))
+  at <- abs(z[, 1]) < 100
+  expect_equal(as.vector(f$gr(z))[at], slope[at], tolerance = 1e-12)
 })

@@ -1,0 +1,99 @@
+/* elementwise.h: the table of elementwise operations: each is one line with its value and its partial derivatives as
+ * expressions, from which all kernels are made. */
+#ifndef FR_ELEMENTWISE_H
+#define FR_ELEMENTWISE_H
+
+#include "ops.h"
+#include "special.h"
+
+/* op, value, derivative in terms of x and y */
+#define UNARY_OPS(X)                                              \
+  X(NEG, -x, -1.0)                                                \
+  X(EXP, exp(x), y)                                               \
+  X(LOG, log(x), 1.0 / x)                                         \
+  X(LOG1P, log1p(x), 1.0 / (1.0 + x))                             \
+  X(EXPM1, expm1(x), y + 1.0)                                     \
+  X(SQRT, sqrt(x), 0.5 / y)                                       \
+  X(ABS, fabs(x), x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0)           \
+  X(SQUARE, x *x, 2.0 * x)                                        \
+  X(PLOGIS, fr_sigmoid(x), y * fr_sigmoid(-x))                    \
+  X(QLOGIS, fr_logit(x), 1.0 / (x * (1.0 - x)))                   \
+  X(LOG_PLOGIS, fr_log_sigmoid(x), fr_sigmoid(-x))                \
+  X(SOFTPLUS, fr_softplus(x), fr_sigmoid(x))                      \
+  X(PNORM, 0.5 * erfc(-x * 0.707106781186547524400844362105), exp(-0.5 * x * x - FR_LOG_SQRT_2PI)) \
+  X(LOG_PNORM, log_pnorm(x), exp(-0.5 * x * x - FR_LOG_SQRT_2PI - y)) \
+  X(TANH, tanh(x), tanh_slope(x))                                 \
+  X(SIN, sin(x), cos(x))                                          \
+  X(COS, cos(x), -sin(x))                                         \
+  X(LGAMMA, fr_lgamma(x), fr_digamma(x))                          \
+  X(DIGAMMA, fr_digamma(x), fr_trigamma(x))
+
+/* op, value, derivative in a, derivative in b. MIN and MAX keep a NaN, as R does. */
+#define BINARY_OPS(X)                                             \
+  X(ADD, a + b, 1.0, 1.0)                                         \
+  X(SUB, a - b, 1.0, -1.0)                                        \
+  X(MUL, a *b, b, a)                                              \
+  X(DIV, a / b, 1.0 / b, -y / b)                                  \
+  X(POW, pow(a, b), pow_slope(a, b), pow_log(a, y))               \
+  X(MIN, a < b || a != a ? a : b, a < b ? 1.0 : 0.0, a < b ? 0.0 : 1.0) \
+  X(MAX, a > b || a != a ? a : b, a > b ? 1.0 : 0.0, a > b ? 0.0 : 1.0)
+
+/* 1 - tanh^2 without cancellation in the tails */
+FR_INLINE double tanh_slope(double x)
+{
+  double e = exp(-2.0 * fabs(x)), t = 2.0 / (1.0 + e);
+  return t * t * e;
+}
+
+/* log of the standard normal distribution function: without cancellation above, by its asymptotic series far below,
+ * where erfc() nears the smallest double */
+FR_INLINE double log_pnorm(double x)
+{
+  const double root_half = 0.707106781186547524400844362105;
+  if (x > 1.0) return log1p(-0.5 * erfc(x * root_half));
+  if (x > -35.0) return log(0.5 * erfc(-x * root_half));
+  double r = 1.0 / (x * x);
+  return -0.5 * x * x - log(-x) - FR_LOG_SQRT_2PI + log1p(-r * (1.0 - r * (3.0 - r * (15.0 - r * 105.0))));
+}
+
+FR_INLINE double pow_slope(double a, double b) { return b == 0.0 ? 0.0 : b * pow(a, b - 1.0); }
+/* a^b log a, whose limit at a = 0 is 0 for b > 0 */
+FR_INLINE double pow_log(double a, double y) { return y == 0.0 ? 0.0 : y * log(a); }
+
+/* One number at a time, for the bodies of loops. */
+FR_INLINE double fr_scalar_value(int op, const double *pa, const double *pb)
+{
+  switch (op) {
+#define X(CODE, VALUE, SLOPE) case FR_OP_##CODE: { double x = *pa; return VALUE; }
+    UNARY_OPS(X)
+#undef X
+#define X(CODE, VALUE, SLOPE_A, SLOPE_B) case FR_OP_##CODE: { double a = *pa, b = *pb; return VALUE; }
+    BINARY_OPS(X)
+#undef X
+  default: return NAN;
+  }
+}
+
+/* Adds bar times the partial derivatives to the adjoints. */
+FR_INLINE void fr_scalar_slopes(int op, const double *pa, const double *pb, double y, double bar, double *a_bar, double *b_bar)
+{
+  (void)y;
+  switch (op) {
+#define X(CODE, VALUE, SLOPE) case FR_OP_##CODE: { double x = *pa; (void)x; *a_bar += bar * (SLOPE); return; }
+    UNARY_OPS(X)
+#undef X
+#define X(CODE, VALUE, SLOPE_A, SLOPE_B)                                                                      \
+    case FR_OP_##CODE: {                                                                                      \
+      double a = *pa, b = *pb;                                                                                \
+      (void)a; (void)b;                                                                                       \
+      *a_bar += bar * (SLOPE_A);                                                                              \
+      *b_bar += bar * (SLOPE_B);                                                                              \
+      return;                                                                                                 \
+    }
+    BINARY_OPS(X)
+#undef X
+  default: return;
+  }
+}
+
+#endif
