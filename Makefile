@@ -59,7 +59,7 @@ valgrind-r: setup lib ## a short R session with the package under valgrind
 	@$(WITH_LIB) R -d "$(VALGRIND) --leak-check=no" --no-save --no-restore -s -f tools/valgrind.R
 
 document: setup ## write NAMESPACE and man/ from the comments in R/
-	@Rscript -e 'roxygen2::roxygenise(load_code = "source")'
+	@Rscript -e 'suppressPackageStartupMessages(roxygen2::roxygenise(load_code = "source"))'
 
 vignettes: setup lib ## build the vignettes, into BUILD/vignettes
 	@$(WITH_LIB) Rscript tools/vignettes.R "$(OUT)/vignettes"
