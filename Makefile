@@ -44,6 +44,13 @@ test: setup-test lib ## run all tests (FILTER=name: the test files that match)
 	fi; \
 	$(WITH_LIB) Rscript tools/run-tests.R "$$core" "$(FILTER)"
 
+test-isa: setup-test lib ## run the tests under every instruction set that the machine has
+	@for isa in baseline avx2 avx512; do \
+	  if $(WITH_LIB) Rscript -e "q(status = !('$$isa' %in% .Call(fullrank:::fullrank_isa)[['available']]))"; then \
+	    echo "== $$isa"; FULLRANK_TEST_ISA=$$isa $(WITH_LIB) Rscript tools/run-tests.R none $(FILTER) || exit 1; \
+	  else echo "== $$isa: this machine does not have it"; fi; \
+	done
+
 ## For developers -------------------------------------------------------------
 
 core-test: setup-test ## compile the C core alone and run its tests (CC=clang: with clang)
@@ -122,6 +129,6 @@ CC = cc
 
 # Setting up comes before building, also under make -j.
 .NOTPARALLEL:
-.PHONY: help setup install demo test core-test asan valgrind valgrind-r document \
+.PHONY: help setup install demo test test-isa core-test asan valgrind valgrind-r document \
   vignettes bench check-quick check check-full clean setup-run setup-test copy \
   lib
