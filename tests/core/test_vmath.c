@@ -21,6 +21,18 @@ static long double digamma_l(long double x)
          w * (1 / 12.0L - w * (1 / 120.0L - w * (1 / 252.0L - w * (1 / 240.0L - w * (1 / 132.0L - w * (691 / 32760.0L - w / 12.0L))))));
 }
 
+/* Where long double is no wider than double (valgrind, some machines) the recurrence has no digits to spare. */
+static int recurrence_is_exact(void)
+{
+  volatile long double one = 1.0L, small = 0x1p-60L;
+  return one + small != one;
+}
+
+static int beyond_reference(long double (*exact)(long double), double x)
+{
+  return exact == digamma_l && (fabs(x - 1.46) < 0.01 || !recurrence_is_exact());
+}
+
 static const struct {
   const char *name;
   void (*array)(size_t n, const double *x, double *y);
@@ -75,7 +87,7 @@ static void test_all_exponents(void)
     double worst = 0.0, at = 0.0;
     function[f].array(POINTS, x, y);
     for (size_t i = 0; i < POINTS; i++) {
-      if (function[f].exact == digamma_l && fabs(x[i] - 1.46) < 0.01) continue;
+      if (beyond_reference(function[f].exact, x[i])) continue;
       const int outside = isnan(x[i]) || (function[f].from_zero && x[i] < 0.0);
       const double error = error_of(y[i], outside ? (long double)NAN : function[f].exact(x[i]));
       if (error > worst) worst = error, at = x[i];
@@ -96,7 +108,7 @@ static void test_middle(void)
     double worst = 0.0, at = 0.0;
     function[f].array(N, x, y);
     for (int i = 0; i < N; i++) {
-      if ((function[f].from_zero && x[i] < 0.0) || (function[f].exact == digamma_l && fabs(x[i] - 1.46) < 0.01)) continue;
+      if ((function[f].from_zero && x[i] < 0.0) || beyond_reference(function[f].exact, x[i])) continue;
       const double error = error_of(y[i], function[f].exact(x[i]));
       if (error > worst) worst = error, at = x[i];
     }
