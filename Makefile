@@ -10,7 +10,8 @@ FILTER =
 MAKEFLAGS += --no-builtin-rules
 
 ROOT := $(CURDIR)
-OUT = $(abspath $(BUILD))
+# make splits names at spaces, so targets are relative to ROOT; recipes quote OUT.
+OUT = $(if $(filter /%,$(BUILD)),$(BUILD),$(ROOT)/$(BUILD))
 # The tests run on a copy in a library of their own, not on the user's.
 LIB = $(OUT)/lib
 WITH_LIB = R_LIBS="$(LIB)$${R_LIBS:+:$$R_LIBS}"
@@ -41,7 +42,14 @@ test: setup-test lib ## run all tests (FILTER=name: the test files that match)
 	    core="$(OUT)/core/$(CC)-plain/core-tests"; \
 	  else core=skip; fi; \
 	fi; \
-	$(WITH_LIB) Rscript tools/run-tests.R "$$core" $(FILTER)
+	$(WITH_LIB) Rscript tools/run-tests.R "$$core" "$(FILTER)"
+
+test-isa: setup-test lib ## run the tests under every instruction set that the machine has
+	@for isa in baseline avx2 avx512; do \
+	  if $(WITH_LIB) Rscript -e "q(status = !('$$isa' %in% .Call(fullrank:::fullrank_isa)[['available']]))"; then \
+	    echo "== $$isa"; FULLRANK_TEST_ISA=$$isa $(WITH_LIB) Rscript tools/run-tests.R none $(FILTER) || exit 1; \
+	  else echo "== $$isa: this machine does not have it"; fi; \
+	done
 
 ## For developers -------------------------------------------------------------
 
@@ -58,12 +66,10 @@ valgrind-r: setup lib ## a short R session with the package under valgrind
 	@$(WITH_LIB) R -d "$(VALGRIND) --leak-check=no" --no-save --no-restore -s -f tools/valgrind.R
 
 document: setup ## write NAMESPACE and man/ from the comments in R/
-	@Rscript -e 'roxygen2::roxygenise(load_code = "source")'
+	@Rscript -e 'suppressPackageStartupMessages(roxygen2::roxygenise(load_code = "source"))'
 
 vignettes: setup lib ## build the vignettes, into BUILD/vignettes
-	@$(WITH_LIB) Rscript -e 'for (file in Sys.glob("vignettes/*.Rmd")) \
-	  rmarkdown::render(file, output_dir = "$(OUT)/vignettes", \
-	    intermediates_dir = "$(OUT)/vignettes", quiet = TRUE)'
+	@$(WITH_LIB) Rscript tools/vignettes.R "$(OUT)/vignettes"
 
 bench: setup lib ## run the measurements in bench/
 	@for file in bench/*.R; do echo "== $$file"; $(WITH_LIB) Rscript $$file || exit 1; done
@@ -107,7 +113,7 @@ INSTALL = R_MAKEVARS_USER="$(ROOT)/tools/Makevars" MAKEFLAGS=-j2 R CMD INSTALL
 
 # Folders are among the prerequisites because a deleted file shows only there.
 SOURCES = $(shell find DESCRIPTION NAMESPACE R data inst src ! -name '*.o' ! -name '*.so' 2>/dev/null)
-INSTALLED = $(LIB)/fullrank/DESCRIPTION
+INSTALLED = $(BUILD)/lib/fullrank/DESCRIPTION
 
 lib: $(INSTALLED)
 $(INSTALLED): $(SOURCES)
@@ -115,13 +121,14 @@ $(INSTALLED): $(SOURCES)
 	@mkdir -p "$(LIB)"
 	@$(INSTALL) --no-docs --library="$(LIB)" "$(OUT)/package"
 
-CORE = $(MAKE) --no-print-directory -j2 -C tests/core BUILD="$(OUT)"
+CORE = $(MAKE) --no-print-directory -j2 -C tests/core \
+  BUILD="$(if $(filter /%,$(BUILD)),$(BUILD),../../$(BUILD))"
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 VALGRIND = valgrind -q --error-exitcode=1 --leak-check=full
 CC = cc
 
 # Setting up comes before building, also under make -j.
 .NOTPARALLEL:
-.PHONY: help setup install demo test core-test asan valgrind valgrind-r document \
+.PHONY: help setup install demo test test-isa core-test asan valgrind valgrind-r document \
   vignettes bench check-quick check check-full clean setup-run setup-test copy \
   lib

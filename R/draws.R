@@ -116,7 +116,16 @@ as_draws_list.fullrank_fit <- function(x, ...) posterior::as_draws_list(draws(x,
 
 #' @rdname draws
 #' @exportS3Method posterior::as_draws_rvars fullrank_fit
-as_draws_rvars.fullrank_fit <- function(x, ...) posterior::as_draws_rvars(draws(x, ...))
+as_draws_rvars.fullrank_fit <- function(x, ...) {
+  values <- unclass(draws(x, ...))
+  parts <- output_parts(guide_of(x)$compiled)
+  ends <- cumsum(vapply(parts, `[[`, 0L, "length"))
+  do.call(posterior::draws_rvars, Map(function(part, end) {
+    one <- values[, end - part$length + seq_len(part$length), drop = FALSE]
+    names <- if (length(part$dimnames)) c(list(NULL), part$dimnames)
+    posterior::rvar(array(one, c(nrow(values), if (length(part$dim)) part$dim else 1L), names))
+  }, parts, ends))
+}
 
 #' @exportS3Method posterior::as_draws mvn_guide
 as_draws.mvn_guide <- as_draws.fullrank_fit

@@ -27,11 +27,12 @@
 #' @export
 elbo <- function(g, particles = 1000, eps = NULL, gradient = FALSE, seed = NULL) {
   g <- guide_of(g)
+  check_flag(gradient, "gradient")
   eps <- given_or_drawn(eps, particles, g, seed, "check")
-  out <- .Call(fullrank_elbo, g$compiled$program, pack_guide(g), eps, isTRUE(gradient))
+  out <- .Call(fullrank_elbo, g$compiled$program, pack_guide(g), eps, gradient)
   S <- length(out$elbo)
   result <- list(elbo = mean(out$elbo), se = if (S > 1L) stats::sd(out$elbo) / sqrt(S) else NA_real_)
-  if (isTRUE(gradient)) {
+  if (gradient) {
     parts <- unpack_guide(out$gradient, g$compiled)
     result$gradient <- parts[c("loc", "scale_unconstrained", "scale_tril_unconstrained")]
   }
@@ -41,7 +42,7 @@ elbo <- function(g, particles = 1000, eps = NULL, gradient = FALSE, seed = NULL)
 given_or_drawn <- function(eps, particles, g, seed, stream, step = 0) {
   d <- g$compiled$program$d
   if (is.null(eps)) {
-    particles <- check_number(particles, "particles", 1, whole = TRUE)
+    particles <- check_number(particles, "particles", 1, most_particles, whole = TRUE)
     return(draw_eps(particles, d, resolve_seed(seed), stream, step))
   }
   if (!is.matrix(eps)) eps <- matrix(eps, ncol = d)
@@ -94,8 +95,11 @@ log_density <- function(m, data = list()) {
   compiled <- compile_model(m, data)
   d <- compiled$program$d
   points <- function(z) {
+    if (is.data.frame(z)) z <- as.matrix(z)
+    if (!is.numeric(z) || (if (is.matrix(z)) ncol(z) else length(z)) != d) {
+      stop(sprintf("`z` must be %d number%s, or a matrix with %d column%s, not %s.", d, if (d == 1L) "" else "s", d, if (d == 1L) "" else "s", shape_and_class(z)), call. = FALSE)
+    }
     p <- as_points(z)
-    if (!is.numeric(z) || ncol(p) != d) stop(sprintf("`z` must be %d numbers, or a matrix with %d columns.", d, d), call. = FALSE)
     dimnames(p) <- NULL
     p
   }

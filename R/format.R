@@ -32,14 +32,15 @@ row_decimals <- function(table) {
   pmax(decimals, 0)
 }
 
-# One column of numbers, its decimal points below each other; powers of ten where plain digits would be too many.
+# One column of numbers, its decimal points below each other; powers of ten, where plain digits would be too many, end
+# where the column ends.
 format_column <- function(x, decimals) {
   plain <- is.finite(x) & decimals <= 6 & abs(x) < 1e6
   text <- ifelse(is.na(x), "", formatC(x, digits = 3, format = "g"))
   text[plain] <- mapply(function(v, k) formatC(v, digits = k, format = "f"), x[plain], decimals[plain])
   text <- sub("^-(0\\.?0*)$", "\\1", text)
   after <- ifelse(plain & grepl(".", text, fixed = TRUE), nchar(text) - regexpr(".", text, fixed = TRUE) + 1L, 0L)
-  paste0(text, strrep(" ", max(after) - after))
+  paste0(text, strrep(" ", ifelse(plain, max(after) - after, 0)))
 }
 
 pad_left <- function(x) paste0(strrep(" ", max(nchar(x, "width")) - nchar(x, "width")), x)

@@ -48,32 +48,50 @@ fullrank.fullrank_model <- function(x, data = list(), ..., init = init_to_median
                                     optimizer = adam(lr = 0.1, decay = 0.1), steps = NULL, max_steps = 1e5, particles = NULL,
                                     seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
                                     keep = NULL, tol = 0.02) {
+  call <- match.call()
+  call[[1L]] <- quote(fullrank)
   reject_dots(...)
+  check_flag(progress, "progress")
+  if (is.environment(data)) data <- data_list(data) # as it is now
   settings <- check_settings(init, init_scale, optimizer, steps, max_steps, particles, threads, tol)
   settings$seed <- resolve_seed(seed)
   compiled <- compile_model(x, data, keep)
   g <- start_guide(compiled, settings$init, init_scale, settings$seed)
   state <- c(list(theta = pack_guide(g)), fresh_counters())
   fit <- structure(list(
-    call = match.call(), model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
+    call = call, model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
     particles = settings$particles, optimizer = optimizer, keep = keep, loss = numeric(),
     nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0, state = state
   ), class = "fullrank_fit")
   run_fit(fit, settings$steps, settings$max_steps, progress)
 }
 
+# What fullrank() does not know: a misspelt argument, or data given one by one.
 reject_dots <- function(...) {
-  names <- names(list(...))
-  if (...length()) stop(sprintf("fullrank() has no argument %s.", if (is.null(names) || !nzchar(names[1L])) "beyond these" else enumerate(names[nzchar(names)])), call. = FALSE)
+  if (!...length()) return(invisible())
+  tags <- argument_tags(...)
+  if (!nzchar(tags[1L])) stop("fullrank() takes the model and the data by place; its other arguments need their names, as in seed = 1.", call. = FALSE)
+  known <- setdiff(names(formals(fullrank.fullrank_model)), c("x", "..."))
+  stop(paste(c(sprintf("fullrank() has no argument `%s`.", tags[1L]), nearest_hint(tags[1L], known),
+               sprintf("Data go in together: data = list(%s = ...).", tags[1L])), collapse = " "), call. = FALSE)
 }
+
+argument_tags <- function(...) {
+  tags <- names(list(...))
+  if (is.null(tags)) rep("", ...length()) else tags
+}
+
+# Of one run, whose losses are kept; and of draws at once.
+most_steps <- 1e8
+most_particles <- 1e6
 
 check_settings <- function(init, init_scale, optimizer, steps, max_steps, particles, threads, tol) {
   check_init_scale(init_scale)
   list(
     init = check_init(init), init_scale = init_scale, optimizer = check_optimizer(optimizer),
-    steps = if (!is.null(steps)) check_number(steps, "steps", 1, whole = TRUE),
-    max_steps = check_number(max_steps, "max_steps", 1, whole = TRUE),
-    particles = if (is.null(particles)) 8 else check_number(particles, "particles", 1, whole = TRUE),
+    steps = if (!is.null(steps)) check_number(steps, "steps", 1, most_steps, whole = TRUE),
+    max_steps = check_number(max_steps, "max_steps", 1, most_steps, whole = TRUE),
+    particles = if (is.null(particles)) 8 else check_number(particles, "particles", 1, most_particles, whole = TRUE),
     threads = check_number(threads, "threads", 1, whole = TRUE),
     tol = check_number(tol, "tol", 0, open = TRUE)
   )
@@ -155,7 +173,8 @@ progress_report <- function(progress, steps, from) {
 #' @param object A fit.
 #' @param formula. A model instead of the fit's own.
 #' @param ... Arguments of [fullrank()] to change (`data`, `init`, `optimizer`, `particles`, `seed`, ...): the model is fitted again.
-#' @param steps How many steps to go on for; NULL: until the convergence rule ends it.
+#' @param steps How many steps to go on for; NULL: until the convergence rule ends it. When the model is fitted again, the fit's own number
+#'   of steps is the default.
 #' @param max_steps With `steps = NULL`, the budget of further steps.
 #' @param progress Whether to show progress.
 #' @return A `fullrank_fit`.
@@ -171,14 +190,28 @@ progress_report <- function(progress, steps, from) {
 update.fullrank_fit <- function(object, formula. = NULL, ..., steps = NULL, max_steps = object$settings$max_steps, progress = interactive()) {
   changed <- list(...)
   if (is.null(formula.) && !length(changed)) {
-    if (!is.null(steps)) check_number(steps, "steps", 1, whole = TRUE)
-    check_number(max_steps, "max_steps", 1, whole = TRUE)
+    if (!is.null(steps)) check_number(steps, "steps", 1, most_steps, whole = TRUE)
+    check_number(max_steps, "max_steps", 1, most_steps, whole = TRUE)
+    check_flag(progress, "progress")
     return(run_fit(object, steps, max_steps, progress))
   }
+  if (any(!nzchar(argument_tags(...)))) stop("update() takes a model by place; its other arguments need their names, as in data = list(...).", call. = FALSE)
   if (!is.null(formula.) && !inherits(formula., "fullrank_model")) stop("`formula.` must be a model, made by model({ ... }).", call. = FALSE)
   s <- object$settings
   args <- list(x = if (is.null(formula.)) object$model else formula., data = object$data, init = s$init, init_scale = s$init_scale, optimizer = object$optimizer,
-               steps = steps, max_steps = max_steps, particles = object$particles, seed = object$seed, keep = object$keep, tol = s$tol, progress = progress)
+               steps = if (missing(steps)) s$steps else steps, max_steps = max_steps, particles = object$particles, seed = object$seed,
+               threads = s$threads, keep = object$keep, tol = s$tol, progress = progress)
   args[names(changed)] <- changed
-  do.call(fullrank, args)
+  fit <- do.call(fullrank, args)
+  fit$call <- changed_call(object$call, match.call(expand.dots = TRUE))
+  fit
+}
+
+# The call that would give the updated fit.
+changed_call <- function(old, new) {
+  new <- as.list(new)[-1L]
+  new$object <- NULL
+  names(new)[names(new) == "formula."] <- "x"
+  for (name in names(new)) old[[name]] <- new[[name]]
+  old
 }

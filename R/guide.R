@@ -36,14 +36,16 @@ start_guide <- function(compiled, init, init_scale, seed) {
   new_guide(start, compiled, seed)
 }
 
-# L, the optimiser's two moments and their copies: five packed triangles, and the dense scale_tril.
 check_size <- function(d, limit = 2^33) {
-  bytes <- 8 * (5 * d^2 / 2 + d^2)
-  if (d > 46340 || bytes > limit) {
+  if (d > 46340 || guide_bytes(d) > limit) {
     stop(sprintf("The model has %s latent coordinates; a full covariance of that size needs about %s bytes, more than the limit of %s.",
-                 format(d, big.mark = ","), format(bytes, big.mark = ","), format(limit, big.mark = ",")), call. = FALSE)
+                 big(d), big_bytes(d), big(limit)), call. = FALSE)
   }
 }
+
+# L, the optimiser's two moments and their copies: five packed triangles, and the dense scale_tril.
+guide_bytes <- function(d) 8 * (5 * d^2 / 2 + d^2)
+big_bytes <- function(d) big(signif(guide_bytes(d), 3))
 
 new_guide <- function(parts, compiled, seed, state = NULL, loss = NULL) {
   names <- compiled$coord_names

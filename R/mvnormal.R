@@ -198,7 +198,7 @@ print.mvnormal <- function(x, n = 20, ...) {
 print.summary.mvnormal <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
   d <- nrow(x$table)
-  cat(sprintf("Multivariate Normal over %s unconstrained %s:\n", big(d), if (d == 1L) "coordinate" else "coordinates"))
+  wrap(sprintf("Multivariate Normal over %s:", count_of(d, "unconstrained coordinate")))
   print_table(x$table, n)
   invisible(x)
 }

@@ -31,7 +31,7 @@ print.fullrank_fit <- function(x, n = 20, ...) {
 print.mvn_guide <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
   d <- length(x$loc)
-  cat(sprintf("Multivariate Normal guide over %s, on the unconstrained space.\n", count_of(d, "latent coordinate")))
+  wrap(sprintf("Multivariate Normal guide over %s, unconstrained.", count_of(d, "latent coordinate")))
   rows <- seq_len(min(n, d))
   table <- data.frame(variable = x$compiled$coord_names[rows], loc = as.vector(x$loc)[rows], scale = as.vector(x$scale)[rows])
   cells <- lapply(table[-1L], function(v) formatC(v, digits = 4, format = "g"))

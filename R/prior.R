@@ -60,9 +60,27 @@ sample_prior <- function(compiled, n, seed) {
     x <- sample_statement(compiled, site, z, seed, "prior", k)
     if (anyNA(x)) stop(sprintf("`%s` has no proper prior to draw from (`%s()`).", site$name, site$dist), call. = FALSE)
     values[[site$name]] <- x
-    for (s in seq_len(n)) z[s, site$offset + seq_len(site$free)] <- unconstrain_site(compiled, site, x[s, ], z[s, ])
+    for (s in seq_len(n)) {
+      z[s, site$offset + seq_len(site$free)] <- unconstrain_site(compiled, site, pushed_inside(compiled, site, x[s, ], z[s, ]), z[s, ])
+    }
   }
   list(z = z, values = values)
+}
+
+# A draw that rounding has put on the edge of its support, such as 0 or 1 from beta(0.001, 0.001), moved off it by as
+# little as has finite coordinates.
+pushed_inside <- function(compiled, site, x, z, least = 1e-300) {
+  if (site$map == "simplex") return(pmax(x, least))
+  if (site$map == "corr_cholesky") {
+    at <- seq.int(1L, by = site$K + 1L, length.out = site$K)
+    return(replace(x, at, pmax(x[at], least)))
+  }
+  if (site$map != "bounded") return(x)
+  bounds <- site_bounds_at(compiled, site, z)
+  step <- function(bound) pmax(least, abs(bound) * .Machine$double.eps)
+  lower <- ifelse(is.finite(bounds$lower), bounds$lower + step(bounds$lower), -.Machine$double.xmax)
+  upper <- ifelse(is.finite(bounds$upper), bounds$upper - step(bounds$upper), .Machine$double.xmax)
+  pmin(pmax(x, lower), upper)
 }
 
 #' Draw from a model or from a fit
@@ -84,7 +102,7 @@ sample_prior <- function(compiled, n, seed) {
 #' str(simulate(m, nsim = 3, seed = 1, data = list(y = c(0.3, -1))))
 #' @export
 simulate.fullrank_model <- function(object, nsim = 1, seed = NULL, data = list(), ...) {
-  nsim <- check_number(nsim, "nsim", 1, whole = TRUE)
+  nsim <- check_number(nsim, "nsim", 1, .Machine$integer.max, whole = TRUE)
   compiled <- compile_model(object, data)
   seed <- resolve_seed(seed)
   prior <- sample_prior(compiled, nsim, seed)
@@ -95,11 +113,11 @@ simulate.fullrank_model <- function(object, nsim = 1, seed = NULL, data = list()
 #' @rdname simulate.fullrank_model
 #' @export
 simulate.fullrank_fit <- function(object, nsim = 1, seed = NULL, ...) {
-  nsim <- check_number(nsim, "nsim", 1, whole = TRUE)
+  nsim <- check_number(nsim, "nsim", 1, .Machine$integer.max, whole = TRUE)
   compiled <- object$compiled
   if (!length(compiled$observed)) stop("The model has no observed site to replicate.", call. = FALSE)
   seed <- resolve_seed(seed)
-  z <- sample_guide(guide_of(object), draw_eps(nsim, compiled$program$d, seed, "predict"))
+  z <- sample_guide(checked_guide(object), draw_eps(nsim, compiled$program$d, seed, "predict"))
   simulate_observed(compiled, z, seed)
 }
 

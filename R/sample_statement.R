@@ -101,6 +101,7 @@ eval_dim <- function(expr, ctx) {
     if (!is.numeric(value) || !length(value) || anyNA(value) || any(value < 0 | value != floor(value))) {
       fail(ctx, sprintf("`dim` must be whole numbers or names, not %s.", statement_text(value)))
     }
+    if (prod(value) > .Machine$integer.max) fail(ctx, sprintf("`dim = %s` asks for more elements than an array can have.", statement_text(value)))
     dims <- lapply(as.integer(value), function(n) list(n = n))
   }
   names <- lapply(dims, `[[`, "names")
@@ -152,10 +153,18 @@ latent_site <- function(name, dist_name, dist, exprs, ctx) {
   }
   fused <- eval_dist_args(dist_name, dist, exprs, ctx)
   shape <- if (!is.null(exprs$dim)) eval_dim(exprs$dim, ctx)
+  check_site_length(name, if (is.null(shape)) max(0L, vapply(fused$args, value_length, 0L)) else prod(shape$dim), ctx)
   site <- if (dist$event == "scalar") scalar_site(fused$args, shape, ctx, dist_name) else event_site(dist, fused$args, shape, ctx, dist_name)
   site <- c(list(name = name, dist = dist_name), site)
   node <- add_site(site, dist, ctx)
   add_density(node, dist_name, dist, site$args, site$N, site$K, name, ctx)
+}
+
+# Comes before anything of the site's length is made. A guide has a lower limit of its own, see check_size().
+check_site_length <- function(name, n, ctx, limit = 1e6) {
+  if (n > limit) {
+    fail(ctx, sprintf("The site `%s` has %s elements; a full covariance of that size needs about %s bytes.", name, big(n), big_bytes(n)))
+  }
 }
 
 scalar_site <- function(args, shape, ctx, name) {
@@ -169,7 +178,7 @@ scalar_site <- function(args, shape, ctx, name) {
   total <- as.integer(prod(dim))
   for (k in seq_along(args)) {
     len <- value_length(args[[k]])
-    if (len > total || (len > 0L && total %% len != 0L)) {
+    if (len != 1L && (len > total || (len > 0L && total %% len != 0L))) {
       fail(ctx, sprintf("`%s` of `%s()` has shape %s, the site has %s: they do not recycle.", names(args)[k], name, shape_text(args[[k]]), paste(dim, collapse = " x ")))
     }
     if (len != 1L) args[[k]] <- stretch(args[[k]], total, ctx)
@@ -370,6 +379,10 @@ check_observed <- function(x, dist, args, label, dist_name, ctx) {
   if (any(missing)) {
     fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(missing), if (sum(missing) == 1L) "" else "s", first_rows(missing)),
          "Drop these rows before fitting, or make the missing values a latent site of their own.")
+  }
+  infinite <- is.infinite(x)
+  if (any(infinite)) {
+    fail(ctx, sprintf("The observed `%s` has %d infinite value%s (first in %s).", label, sum(infinite), if (sum(infinite) == 1L) "" else "s", first_rows(infinite)))
   }
   data_args <- lapply(args, function(a) if (!is_node(a)) as.vector(a))
   bad <- outside_support(dist, x, data_args)

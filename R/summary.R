@@ -51,7 +51,7 @@ print.summary.fullrank_fit <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
   print_table(x$table, n, "print(summary(fit), n = Inf)")
   if (any(!is.na(x$table$mcse))) {
-    cat(sprintf("mcse: Monte Carlo error of the mean, of rows that come from %s draws.\n", big(x$draws)))
+    wrap(sprintf("mcse: Monte Carlo error of the mean, of rows that come from %s draws.", big(x$draws)))
   }
   invisible(x)
 }

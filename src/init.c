@@ -3,6 +3,8 @@
 #include "r_guide.h"
 #include "r_program.h"
 #include "r_svi.h"
+#include "r_util.h"
+#include "core/isa.h"
 #include <R_ext/Rdynload.h>
 
 #define ROUTINE(name, arity) {#name, (DL_FUNC)&name, arity}
@@ -30,6 +32,7 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(fullrank_dist_base, 3),
     ROUTINE(fullrank_dist_sample, 6),
     ROUTINE(fullrank_dist_mean, 3),
+    ROUTINE(fullrank_isa, 0),
     /* the parts that tests reach one by one */
     ROUTINE(fullrank_normals, 6),
     ROUTINE(fullrank_bijection, 6),
@@ -43,4 +46,5 @@ void R_init_fullrank(DllInfo *dll)
   R_registerRoutines(dll, NULL, routines, NULL, NULL);
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
+  fr_isa_use(fr_isa_best());
 }

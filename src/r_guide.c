@@ -112,6 +112,7 @@ SEXP fullrank_guide_unconstrain(SEXP scale, SEXP scale_tril)
 /* z = loc + diag(scale) scale_tril eps: S x d, as eps */
 SEXP fullrank_guide_sample(SEXP loc, SEXP scale, SEXP scale_tril, SEXP eps)
 {
+  fr_use_isa();
   const int d = (int)Rf_xlength(loc);
   const double *s = real_of_length(scale, d, "scale"), *e = real_matrix(eps, d, "eps");
   const int S = Rf_nrows(eps);
@@ -138,6 +139,7 @@ SEXP fullrank_guide_log_q(SEXP scale, SEXP eps)
 /* The standard normals of particles first .. first + particles - 1 (from 0) of a step of a stream: S x d */
 SEXP fullrank_normals(SEXP seed, SEXP stream, SEXP step, SEXP first, SEXP particles, SEXP d)
 {
+  fr_use_isa();
   const int S = whole_number(particles, 0, "particles"), n = whole_number(d, 0, "d");
   const int from = whole_number(first, 0, "first"), which = whole_number(stream, 0, "stream");
   SEXP eps = PROTECT(Rf_allocMatrix(REALSXP, S, n));
@@ -321,6 +323,7 @@ static double *copy_buffer(SEXP list, int at, SEXP buffer, R_xlen_t n, const cha
 /* settings: list(code, lr, betas, eps, clip_norm, lrd, momentum, decay). list(parameter, m1, m2) after it. */
 SEXP fullrank_optimizer_update(SEXP settings, SEXP step, SEXP parameter, SEXP gradient, SEXP m1, SEXP m2)
 {
+  fr_use_isa();
   const R_xlen_t n = Rf_xlength(parameter);
   const double *betas = real_of_length(fr_list_get(settings, "betas"), 2, "betas");
   const double *g = real_of_length(gradient, n, "gradient");

@@ -115,6 +115,7 @@ static fr_program *load(SEXP list, int keep_all)
 {
   fr_program_spec spec;
   int bad;
+  fr_use_isa();
   read_spec(list, &spec);
   fr_program *p = (fr_program *)R_alloc(1, sizeof(fr_program));
   int status = fr_program_load(&spec, keep_all, fr_work(fr_program_plan_bytes(&spec) / sizeof(double) + 1), p, &bad);

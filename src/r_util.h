@@ -14,6 +14,9 @@ double fr_list_double(SEXP list, const char *name);   /* a number */
 int fr_list_int(SEXP list, const char *name);
 uint64_t fr_seed(SEXP seed);                          /* a whole number 0 .. 2^53 */
 double *fr_real(SEXP x, const char *what);            /* REAL(x), checked to be a double vector */
+void fr_use_isa(void);                                /* the instruction set that options(fullrank.isa = ) names, or the best */
 double *fr_work(size_t n);                            /* n doubles, 64-byte aligned, freed when .Call returns */
+
+SEXP fullrank_isa(void);
 
 #endif

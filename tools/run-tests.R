@@ -12,6 +12,10 @@ filter <- if (length(args) >= 2L && nzchar(args[2])) args[2]
 # As in R CMD check off CRAN: tests that are too slow for CRAN run here.
 Sys.setenv(NOT_CRAN = "true")
 
+# make test-isa: the instruction set to run under.
+isa <- Sys.getenv("FULLRANK_TEST_ISA")
+if (nzchar(isa)) options(fullrank.isa = isa)
+
 count <- c(passed = 0L, failed = 0L, skipped = 0L)
 
 # The C core --------------------------------------------------------------

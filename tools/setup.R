@@ -3,12 +3,13 @@
 # come first, because they come built; CRAN serves the rest.
 #
 #   Rscript tools/setup.R run|test|dev [package ...]
+#
+# run: Imports. test: Suggests as well; without one of them (testthat excepted)
+# the tests that use it are skipped, so one that cannot be had is only reported.
+# dev: Config/Needs/dev as well, and nothing may be missing.
 
 args <- commandArgs(TRUE)
 level <- if (length(args)) args[1] else "test"
-fields <- c("Depends", "Imports", "LinkingTo",
-            if (level != "run") "Suggests",
-            if (level == "dev") "Config/Needs/dev")
 
 say <- function(...) cat("setup: ", ..., "\n", sep = "")
 fail <- function(...) {
@@ -27,17 +28,29 @@ parse_needs <- function(text) {
   setNames(version[keep], name[keep])
 }
 
-needs <- c(parse_needs(read.dcf("DESCRIPTION", fields = fields)),
-           setNames(rep("0", length(args[-1])), args[-1]))
+described <- function(...) parse_needs(read.dcf("DESCRIPTION", fields = c(...)))
+required <- c(described("Depends", "Imports", "LinkingTo"),
+              setNames(rep("0", length(args[-1])), args[-1]))
+suggested <- if (level != "run") described("Suggests")
+if (level == "dev") {
+  required <- c(required, suggested, described("Config/Needs/dev"))
+} else {
+  required <- c(required, suggested[names(suggested) == "testthat"])
+}
+optional <- suggested[!names(suggested) %in% names(required)]
 
 satisfied <- function(name, version) {
   have <- tryCatch(utils::packageVersion(name), error = function(e) NULL)
   !is.null(have) && have >= version
 }
-lacking <- function() {
-  needs[!mapply(satisfied, names(needs), needs)]
+lacking <- function(needs = c(required, optional)) {
+  needs[!as.logical(mapply(satisfied, names(needs), needs))]
 }
 
+r_needed <- sub(".*\\bR *\\(>= *([0-9.]+)\\).*", "\\1", read.dcf("DESCRIPTION", fields = "Depends"))
+if (getRversion() < r_needed) {
+  fail("fullrank needs R ", r_needed, " or later, and this is R ", as.character(getRversion()), ".")
+}
 if (!length(lacking())) quit(status = 0L)
 
 # Debian's packages serve Debian's R only, and only root can install them.
@@ -71,42 +84,48 @@ repos <- function() {
   chosen
 }
 
+# What CRAN serves of a package; an error, caught below, that says why not.
 on_cran <- NULL
 cran_entry <- function(name, version) {
   if (is.null(on_cran)) {
     on_cran <<- suppressWarnings(utils::available.packages(
       repos = repos(), filters = c("OS_type", "subarch", "duplicates")))
-    if (!nrow(on_cran)) {
-      fail("CRAN was not reached, and these R packages are missing: ",
-           paste(names(lacking()), collapse = ", "),
-           ". Install them by hand, then run this again.")
-    }
   }
-  if (!name %in% rownames(on_cran)) {
-    fail("R package ", name, " is not on CRAN; install it by hand.")
-  }
+  if (!nrow(on_cran)) stop("CRAN was not reached. Install ", name, " by hand, then run this again.")
+  if (!name %in% rownames(on_cran)) stop(name, " is not on CRAN; install it by hand.")
   entry <- on_cran[name, ]
   r <- regmatches(entry["Depends"],
                   regexec("\\bR *\\(>= *([0-9.-]+)\\)", entry["Depends"]))[[1]]
   if (length(r) == 2L && getRversion() < r[2]) {
-    fail("R package ", name, ": CRAN's version (", entry["Version"],
-         ") needs R ", r[2], ", and this is R ", as.character(getRversion()),
-         ". Install an older version of ", name,
+    stop("CRAN's version of ", name, " (", entry["Version"], ") needs R ", r[2],
+         ", and this is R ", as.character(getRversion()),
+         ". Install an older version of it",
          if (version != "0") paste0(" (at least ", version, ")"),
          " by hand, or a newer R.")
   }
   if (package_version(entry["Version"]) < version) {
-    fail("R package ", name, ": version ", version, " is needed, and CRAN has ",
-         entry["Version"], ".")
+    stop(name, " ", version, " is needed, and CRAN has ", entry["Version"], ".")
   }
   entry
 }
 
 # Who serves what, dependencies of packages from CRAN included (apt sees to
-# those of its own).
+# those of its own). A suggested package that nobody serves is left out.
 plan <- function(use_apt) {
-  queue <- lacking()
-  apt <- cran <- character()
+  todo <- list(apt = character(), cran = character())
+  for (name in names(lacking())) {
+    todo <- tryCatch(
+      plan_one(c(required, optional)[name], todo$apt, todo$cran, use_apt),
+      error = function(e) {
+        if (name %in% names(required)) fail("R package ", name, " is missing: ", conditionMessage(e))
+        say("going on without R package ", name, ": ", conditionMessage(e))
+        todo
+      })
+  }
+  todo
+}
+
+plan_one <- function(queue, apt, cran, use_apt) {
   while (length(queue)) {
     name <- names(queue)[1]
     version <- queue[[1]]
@@ -147,8 +166,10 @@ if (length(todo$cran)) {
                           Ncpus = 2L, quiet = TRUE)
 }
 
-still <- lacking()
+still <- lacking(required)
 if (length(still)) {
   fail("could not install these R packages: ", paste(names(still), collapse = ", "),
        ". The messages above say why.")
 }
+still <- lacking(optional)
+if (length(still)) say("not installed, tests that use them are skipped: ", paste(names(still), collapse = ", "))

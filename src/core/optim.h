@@ -21,7 +21,17 @@ typedef struct {
 /* Buffers of n doubles that an optimiser keeps (Adam 2, SGD 1 with momentum, else 0); zero at the start. */
 int fr_optimizer_buffers(const fr_optimizer *opt);
 
-/* One update of one block of n parameters. step is 1 for the first. m1, m2: that block's buffers (NULL when
+/* The constants of one step: for Adam, parameter -= step_size * m / (sqrt(v) / correction + eps). */
+typedef struct {
+  int code;
+  double beta1, beta2, eps, clip, step_size, correction, momentum;
+} fr_update;
+
+/* An update in blocks of parameters: prepare once a step, then apply to each block. */
+fr_update fr_optimizer_prepare(const fr_optimizer *opt, uint64_t step);
+void fr_optimizer_apply(const fr_update *update, size_t n, const double *gradient, double *parameter, double *m1, double *m2);
+
+/* One update of one block of n parameters: both of the above. step is 1 for the first. m1, m2: that block's buffers (NULL when
  * not kept). Call once for each block of parameters with the same step. Entries whose gradient has always
  * been zero do not move. Cost O(n). */
 void fr_optimizer_update(const fr_optimizer *opt, uint64_t step, size_t n, const double *gradient,

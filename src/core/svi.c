@@ -3,6 +3,7 @@
 #include "rng.h"
 #include "tril.h"
 
+static int run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work);
 static void apply_update(fr_svi *state, const fr_svi_run_spec *spec, double *gradient);
 static int judge(const fr_guide *guide, fr_svi_run_spec *spec, double step, int *converged, double *work);
 
@@ -24,7 +25,7 @@ static size_t step_work(int d, int particles)
 size_t fr_svi_work(int d, int particles, int pairs)
 {
   size_t step = step_work(d, particles), check = pairs > 0 ? fr_verdict_work(d, pairs) : 0;
-  return step > check ? step : check;
+  return fr_svi_theta_size(d) + (step > check ? step : check);
 }
 
 int fr_svi_step(fr_svi *state, const fr_svi_run_spec *spec, size_t ld, const double *eps, double *loss, double *work)
@@ -53,6 +54,7 @@ int fr_svi_step(fr_svi *state, const fr_svi_run_spec *spec, size_t ld, const dou
   *loss = -sum / S;
   state->update += 1.0;
   state->in_a_row = 0.0;
+  if (spec->good) memcpy(spec->good, state->theta, fr_svi_theta_size(d) * sizeof(double));
   apply_update(state, spec, work);
   if (state->lr_factor < 1.0) state->lr_factor = state->lr_factor * 1.02 < 1.0 ? state->lr_factor * 1.02 : 1.0;
   return FR_OK;
@@ -70,10 +72,18 @@ static void apply_update(fr_svi *state, const fr_svi_run_spec *spec, double *gra
 
 int fr_svi_run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work)
 {
+  spec->good = work;
+  int code = run(state, spec, status, work + fr_svi_theta_size(state->d));
+  spec->good = NULL;
+  return code;
+}
+
+static int run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work)
+{
   int d = state->d, S = spec->particles;
   fr_guide guide = fr_svi_guide(d, state->theta);
   size_t ld = (size_t)fr_width(S);
-  double *eps = work, *rest = work + (size_t)d * ld;
+  double *eps = work, *rest = work + (size_t)d * ld, updates = state->update;
   memset(eps, 0, (size_t)d * ld * sizeof(double));
   for (double first = state->step; state->step < spec->until_step;) {
     double *loss = spec->loss + (size_t)(state->step - first);
@@ -82,7 +92,11 @@ int fr_svi_run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work)
     *status = FR_RUN_INTERRUPTED;
     if (code == FR_INTERRUPTED) return FR_OK;
     if (code != FR_OK) return code;
-    if (state->in_a_row >= FR_SVI_MAX_REFUSED) { *status = FR_RUN_DIVERGED; return FR_OK; }
+    if (state->in_a_row >= FR_SVI_MAX_REFUSED) {
+      if (state->update > updates) memcpy(state->theta, spec->good, fr_svi_theta_size(d) * sizeof(double));
+      *status = FR_RUN_DIVERGED;
+      return FR_OK;
+    }
     spec->evaluations += S;
     if (!spec->fixed_steps && fmod(state->step, spec->check_every) == 0.0) {
       int converged = 0;

@@ -44,6 +44,8 @@ typedef struct {
   int check_pairs;     /* antithetic pairs of a verdict */
   int more_pairs;      /* ... and of a second one where the first cannot tell */
   double tol;          /* converged when gap + 3 gap_se < tol */
+  double *good;        /* theta-sized: the latest theta whose density and gradient were finite, kept by
+                        * fr_svi_run; NULL for single steps */
   double *loss;        /* the loss before each update, until_step - step of them; NaN for a refused step */
   fr_verdict verdict;  /* the latest; out */
   double evaluations;  /* gradients of the density at one point; out, added to */

@@ -21,6 +21,7 @@ double fr_worst(double worst, double error);
 /* relative and absolute part together */
 #define CHECK_CLOSE(got, want, rel, abs) fr_check_near((got), (want), (rel), (abs), __FILE__, __LINE__, #got " == " #want)
 
+void test_vmath(void);
 void test_special(void);
 void test_rng(void);
 void test_bijection(void);

@@ -1,5 +1,7 @@
-/* main.c: runs the tests of the C core without R; the exit status says whether all passed. */
+/* main.c: runs the tests of the C core without R, under every instruction set that the machine has or under the one
+ * named as its argument; the exit status says whether all passed. */
 #include "check.h"
+#include "isa.h"
 
 
 int fr_check_passed = 0, fr_check_failed = 0;
@@ -29,8 +31,9 @@ double fr_worst(double worst, double error)
   return error > worst ? error : worst;
 }
 
-int main(void)
+static void run_all(void)
 {
+  test_vmath();
   test_special();
   test_rng();
   test_bijection();
@@ -39,6 +42,25 @@ int main(void)
   test_optim();
   test_dist();
   test_program();
+}
+
+int main(int argc, char **argv)
+{
+  const int only = argc > 1 ? fr_isa_find(argv[1]) : -1;
+  if (argc > 1 && only < 0) {
+    printf("core: no instruction set is called %s\n", argv[1]);
+    return 1;
+  }
+  for (int isa = 0; isa < FR_ISA_COUNT; isa++) {
+    if (only >= 0 && isa != only) continue;
+    if (fr_isa_use(isa) != FR_OK) {
+      printf("core: this machine or build has no %s\n", fr_isa_name(isa));
+      continue;
+    }
+    const int before = fr_check_failed;
+    run_all();
+    if (fr_check_failed > before) printf("  (with instruction set %s)\n", fr_isa_name(isa));
+  }
   printf("core: %d passed, %d failed\n", fr_check_passed, fr_check_failed);
   return fr_check_failed > 0;
 }

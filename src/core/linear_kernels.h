@@ -1,0 +1,139 @@
+/* linear_kernels.h: y = X b and b_bar += X' y_bar on vectors; included by ops_linear.c once for each instruction set.
+ *
+ * With FR_LANES particles a tile of rows by all lanes is held in registers while the columns go by, so that an entry
+ * of X is loaded once for all particles; backward a tile of columns is. With one particle the vectors run along the
+ * rows, several columns or several vectors of rows at once. */
+
+#define LANE_VECS (FR_LANES / FR_VL)                     /* vectors in FR_LANES particles */
+#define TILE_ROWS (FR_VL == 8 ? 16 : FR_VL == 4 ? 6 : 2) /* rows, or columns, of a tile: as many as registers hold */
+
+/* ---- FR_LANES particles ---- */
+
+FR_FN_INLINE void FR_NAME(forward_rows)(const int rows, const double *x, size_t ld, int p, const double *b, double *y)
+{
+  fr_vec sum[16 * LANE_VECS];
+  FR_UNROLL
+  for (int i = 0; i < rows * LANE_VECS; i++) sum[i] = (fr_vec){0};
+  for (int k = 0; k < p; k++, x += ld, b += FR_LANES) {
+    fr_vec at[LANE_VECS];
+    FR_UNROLL
+    for (int v = 0; v < LANE_VECS; v++) at[v] = FR_LOAD(b + v * FR_VL);
+    FR_UNROLL
+    for (int r = 0; r < rows; r++) {
+      const fr_vec entry = FR_SPLAT(x[r]);
+      FR_UNROLL
+      for (int v = 0; v < LANE_VECS; v++) sum[r * LANE_VECS + v] = fr_fma(entry, at[v], sum[r * LANE_VECS + v]);
+    }
+  }
+  FR_UNROLL
+  for (int i = 0; i < rows * LANE_VECS; i++) FR_STORE(y + i * FR_VL, sum[i]);
+}
+
+FR_FN void FR_NAME(forward_lanes)(long rows, const double *x, size_t ld, int p, const double *b, double *y)
+{
+  long i = 0;
+  for (; i + TILE_ROWS <= rows; i += TILE_ROWS) FR_NAME(forward_rows)(TILE_ROWS, x + i, ld, p, b, y + i * FR_LANES);
+  for (; i < rows; i++) FR_NAME(forward_rows)(1, x + i, ld, p, b, y + i * FR_LANES);
+}
+
+FR_FN_INLINE void FR_NAME(reverse_columns)(const int columns, const double *x, size_t ld, long rows, const double *bar, double *b_bar)
+{
+  fr_vec sum[16 * LANE_VECS];
+  FR_UNROLL
+  for (int i = 0; i < columns * LANE_VECS; i++) sum[i] = (fr_vec){0};
+  for (long i = 0; i < rows; i++, bar += FR_LANES, x++) {
+    fr_vec at[LANE_VECS];
+    FR_UNROLL
+    for (int v = 0; v < LANE_VECS; v++) at[v] = FR_LOAD(bar + v * FR_VL);
+    FR_UNROLL
+    for (int c = 0; c < columns; c++) {
+      const fr_vec entry = FR_SPLAT(x[(size_t)c * ld]);
+      FR_UNROLL
+      for (int v = 0; v < LANE_VECS; v++) sum[c * LANE_VECS + v] = fr_fma(entry, at[v], sum[c * LANE_VECS + v]);
+    }
+  }
+  FR_UNROLL
+  for (int i = 0; i < columns * LANE_VECS; i++) FR_STORE(b_bar + i * FR_VL, FR_LOAD(b_bar + i * FR_VL) + sum[i]);
+}
+
+FR_FN void FR_NAME(reverse_lanes)(long rows, const double *x, size_t ld, int p, const double *bar, double *b_bar)
+{
+  int k = 0;
+  for (; k + TILE_ROWS <= p; k += TILE_ROWS) FR_NAME(reverse_columns)(TILE_ROWS, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
+  for (; k + 2 <= p; k += 2) FR_NAME(reverse_columns)(2, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
+  if (k < p) FR_NAME(reverse_columns)(1, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
+}
+
+/* ---- one particle ---- */
+
+/* `vecs` vectors of rows while the columns go by, even and odd columns apart */
+FR_FN_INLINE void FR_NAME(forward_one_tile)(const int vecs, const double *x, size_t ld, int p, const double *b, double *y)
+{
+  fr_vec even[8], odd[8];
+  FR_UNROLL
+  for (int v = 0; v < vecs; v++) even[v] = odd[v] = (fr_vec){0};
+  int k = 0;
+  for (; k + 2 <= p; k += 2, x += 2 * ld) {
+    const fr_vec b0 = FR_SPLAT(b[k]), b1 = FR_SPLAT(b[k + 1]);
+    FR_UNROLL
+    for (int v = 0; v < vecs; v++) {
+      even[v] = fr_fma(FR_LOAD(x + v * FR_VL), b0, even[v]);
+      odd[v] = fr_fma(FR_LOAD(x + ld + v * FR_VL), b1, odd[v]);
+    }
+  }
+  if (k < p)
+    FR_UNROLL
+    for (int v = 0; v < vecs; v++) even[v] = fr_fma(FR_LOAD(x + v * FR_VL), FR_SPLAT(b[k]), even[v]);
+  FR_UNROLL
+  for (int v = 0; v < vecs; v++) FR_STORE(y + v * FR_VL, even[v] + odd[v]);
+}
+
+#define ONE_VECS (FR_VL == 8 ? 8 : 4)
+
+FR_FN void FR_NAME(forward_one)(long rows, const double *x, size_t ld, int p, const double *b, double *y)
+{
+  long i = 0;
+  for (; i + ONE_VECS * FR_VL <= rows; i += ONE_VECS * FR_VL) FR_NAME(forward_one_tile)(ONE_VECS, x + i, ld, p, b, y + i);
+  for (; i + FR_VL <= rows; i += FR_VL) FR_NAME(forward_one_tile)(1, x + i, ld, p, b, y + i);
+  for (; i < rows; i++) {
+    double sum = 0.0;
+    for (int k = 0; k < p; k++) sum += x[(size_t)k * ld + (size_t)i] * b[k];
+    y[i] = sum;
+  }
+}
+
+/* `columns` dot products with y_bar */
+FR_FN_INLINE void FR_NAME(reverse_one_tile)(const int columns, const double *x, size_t ld, long rows, const double *bar, double *b_bar)
+{
+  fr_vec even[4], odd[4];
+  FR_UNROLL
+  for (int c = 0; c < columns; c++) even[c] = odd[c] = (fr_vec){0};
+  long i = 0;
+  for (; i + 2 * FR_VL <= rows; i += 2 * FR_VL) {
+    const fr_vec r0 = FR_LOAD(bar + i), r1 = FR_LOAD(bar + i + FR_VL);
+    FR_UNROLL
+    for (int c = 0; c < columns; c++) {
+      even[c] = fr_fma(FR_LOAD(x + (size_t)c * ld + (size_t)i), r0, even[c]);
+      odd[c] = fr_fma(FR_LOAD(x + (size_t)c * ld + (size_t)i + FR_VL), r1, odd[c]);
+    }
+  }
+  FR_UNROLL
+  for (int c = 0; c < columns; c++) {
+    const fr_vec both = even[c] + odd[c];
+    double sum = 0.0;
+    for (int l = 0; l < FR_VL; l++) sum += both[l];
+    for (long q = i; q < rows; q++) sum += x[(size_t)c * ld + (size_t)q] * bar[q];
+    b_bar[c] += sum;
+  }
+}
+
+FR_FN void FR_NAME(reverse_one)(long rows, const double *x, size_t ld, int p, const double *bar, double *b_bar)
+{
+  int k = 0;
+  for (; k + 4 <= p; k += 4) FR_NAME(reverse_one_tile)(4, x + (size_t)k * ld, ld, rows, bar, b_bar + k);
+  for (; k < p; k++) FR_NAME(reverse_one_tile)(1, x + (size_t)k * ld, ld, rows, bar, b_bar + k);
+}
+
+#undef LANE_VECS
+#undef TILE_ROWS
+#undef ONE_VECS

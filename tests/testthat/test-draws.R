@@ -1,0 +1,160 @@
+# Draws on the user's scale: names, formats of package posterior, distribution, importance resampling.
+
+m <- model({
+  mu    ~ normal(0, 5)
+  theta ~ normal(mu, 1, dim = 2)
+  lev   ~ normal(0, 1, dim = c("north", "south, west"))
+  A     ~ half_normal(1, dim = c(2, 2))
+  L     ~ lkj_corr_cholesky(2, dim = 2)
+  w     ~ dirichlet(c(1, 1, 1))
+  total <- sum(theta)
+})
+labels <- c("mu", "theta[1]", "theta[2]", "lev[north]", "lev[south, west]", "A[1,1]", "A[2,1]", "A[1,2]", "A[2,2]",
+            "L[1,1]", "L[2,1]", "L[1,2]", "L[2,2]", "w[1]", "w[2]", "w[3]", "total")
+loc <- seq(-0.5, 0.6, length.out = 12)
+S <- some_covariance(12, seed = 11)
+fit <- known_fit(m, list(), loc, S, keep = "total")
+
+test_that("a draws_matrix with posterior's names", {
+  x <- draws(fit, seed = 1)
+  expect_s3_class(x, "draws_matrix")
+  expect_identical(dim(x), c(1000L, 17L))
+  expect_identical(posterior::variables(x), labels)
+  expect_identical(dim(draws(fit, 1)), c(1L, 17L))
+  expect_identical(posterior::variables(draws(fit$guide, 2)), labels)
+  expect_identical(posterior::variables(draws(guide(m, seed = 1), 2)), setdiff(labels, "total"))
+})
+
+test_that("each draw is the map of z = loc + L eps", {
+  eps <- fullrank:::draw_eps(5, 12, 3)
+  z <- t(loc + t(chol(S)) %*% t(eps))
+  x <- unclass(draws(fit, 5, seed = 3))
+  f <- log_density(m)
+  for (i in 1:5) {
+    v <- f$constrain(z[i, ])
+    expect_equal(unname(x[i, ]), unname(c(unlist(lapply(v, as.vector)), sum(v$theta))), tolerance = 1e-10)
+  }
+  # by hand: real, positive and simplex
+  expect_equal(unname(x[, "mu"]), z[, 1], tolerance = 1e-12)
+  expect_equal(unname(x[, "A[2,1]"]), exp(z[, 7]), tolerance = 1e-12)
+  expect_equal(unname(x[, "w[1]"]), plogis(z[, 11] - log(2)), tolerance = 1e-10)
+  expect_equal(rowSums(x[, c("w[1]", "w[2]", "w[3]")]), rep(1, 5), ignore_attr = TRUE, tolerance = 1e-14)
+  expect_equal(unname(x[, "L[2,1]"]), tanh(z[, 10]), tolerance = 1e-12)
+})
+
+test_that("draws have the distribution of the guide", {
+  x <- unclass(draws(fit, 4000, seed = 2))
+  expect_gt(stats::ks.test(x[, "mu"], "pnorm", loc[1], sqrt(S[1, 1]))$p.value, 0.001)
+  expect_gt(stats::ks.test(x[, "A[1,1]"], "plnorm", loc[6], sqrt(S[6, 6]))$p.value, 0.001)
+  expect_gt(stats::ks.test(x[, "total"], "pnorm", loc[2] + loc[3], sqrt(sum(S[2:3, 2:3])))$p.value, 0.001)
+  expect_lt(abs(cor(x[, "mu"], log(x[, "A[1,1]"])) - cov2cor(S)[1, 6]), 0.06)
+})
+
+test_that("seeds", {
+  expect_identical(draws(fit, 7, seed = 4), draws(fit, 7, seed = 4))
+  # the first ones do not depend on how many there are, but for the last bit
+  expect_equal(unclass(draws(fit, 9, seed = 4))[1:7, ], unclass(draws(fit, 7, seed = 4))[1:7, ], ignore_attr = TRUE, tolerance = 1e-14)
+  expect_generator_untouched({
+    draws(fit, 3, seed = 4)
+    posterior::as_draws_df(fit, n = 3, seed = 4)
+    as.matrix(fit, n = 3, seed = 4)
+  })
+  expect_set_seed_governs(function() draws(fit, 3))
+  expect_set_seed_governs(function() as.data.frame(fit, n = 3))
+})
+
+test_that("the formats of package posterior hold the same numbers", {
+  want <- unclass(draws(fit, 40, seed = 5))
+  for (x in list(fit, fit$guide)) {
+    expect_identical(posterior::as_draws(x, n = 40, seed = 5), draws(fit, 40, seed = 5))
+    expect_s3_class(posterior::as_draws_matrix(x, n = 40, seed = 5), "draws_matrix")
+    a <- posterior::as_draws_array(x, n = 40, seed = 5)
+    expect_s3_class(a, "draws_array")
+    expect_identical(dim(a), c(40L, 1L, 17L))
+    df <- posterior::as_draws_df(x, n = 40, seed = 5)
+    expect_s3_class(df, "draws_df")
+    expect_identical(df[["A[2,1]"]], unname(want[, "A[2,1]"]))
+    l <- posterior::as_draws_list(x, n = 40, seed = 5)
+    expect_s3_class(l, "draws_list")
+    expect_identical(l[[1]]$mu, unname(want[, "mu"]))
+    r <- posterior::as_draws_rvars(x, n = 40, seed = 5)
+    expect_s3_class(r, "draws_rvars")
+    expect_identical(posterior::variables(r), c("mu", "theta", "lev", "A", "L", "w", "total"))
+    expect_identical(dim(r$A), c(2L, 2L))
+    expect_identical(dim(r$lev), 2L)
+    expect_identical(names(r$lev), c("north", "south, west"))
+    expect_identical(unname(posterior::draws_of(r$A)[, 2, 1]), unname(want[, "A[2,1]"]))
+    expect_identical(unname(posterior::draws_of(r$L)[, 2, 1]), unname(want[, "L[2,1]"]))
+    expect_identical(unname(as.vector(posterior::draws_of(r$mu))), unname(want[, "mu"]))
+  }
+  expect_equal(posterior::E(posterior::as_draws_rvars(fit, n = 40, seed = 5)$w), colMeans(want[, 14:16]), ignore_attr = TRUE)
+  # base R's
+  M <- as.matrix(fit, n = 40, seed = 5)
+  expect_identical(class(M), c("matrix", "array"))
+  expect_identical(unname(M), matrix(want, 40))
+  expect_identical(colnames(M), labels)
+  d <- as.data.frame(fit, n = 40, seed = 5)
+  expect_identical(class(d), "data.frame")
+  expect_identical(d[["w[3]"]], unname(want[, "w[3]"]))
+  expect_s3_class(posterior::summarise_draws(fit), "draws_summary")
+})
+
+# A Normal posterior and a guide that is off: importance weights are known in closed form.
+one <- model({
+  x ~ normal(0, 1)
+})
+
+test_that("importance = TRUE corrects the guide", {
+  off <- known_fit(one, list(), 0.4, matrix(1.3^2))
+  x <- as.vector(draws(off, 2000, importance = TRUE, seed = 1))
+  # draws of q alone would be far off
+  expect_lt(stats::ks.test(as.vector(draws(off, 2000, seed = 1)), "pnorm")$p.value, 1e-10)
+  expect_lt(abs(mean(x)), 0.05)
+  expect_lt(abs(sd(x) - 1), 0.05)
+  expect_lt(max(abs(stats::quantile(x, 1:9 / 10) - qnorm(1:9 / 10))), 0.1)
+  expect_identical(draws(off, 50, importance = TRUE, seed = 2), draws(off, 50, importance = TRUE, seed = 2))
+  expect_generator_untouched(draws(off, 50, importance = TRUE, seed = 2))
+  expect_set_seed_governs(function() draws(off, 20, importance = TRUE))
+  # where the guide is the posterior nothing is left to correct
+  exact <- known_fit(one, list(), 0, matrix(1))
+  x <- as.vector(draws(exact, 2000, importance = TRUE, seed = 3))
+  expect_gt(stats::ks.test(x, "pnorm")$p.value, 0.001)
+})
+
+test_that("importance = TRUE says when it cannot", {
+  narrow <- known_fit(one, list(), 0, matrix(0.3^2))
+  expect_error(draws(narrow, 100, importance = TRUE, seed = 1), "k-hat is [0-9.]+, and above 0.7.*importance = FALSE")
+  nowhere <- known_fit(model({
+    x ~ normal(0, 1)
+    target(log(x - 3) * 1e-9)
+  }), list(), 4, matrix(0.01), init = init_to_value(list(x = 4)))
+  nowhere$guide$loc[] <- -50
+  expect_error(draws(nowhere, 100, importance = TRUE, seed = 1), "k-hat is not available")
+})
+
+test_that("systematic resampling takes each row as often as its weight says, up to one", {
+  set.seed(3)
+  for (n in c(1, 7, 500)) {
+    w <- rexp(40)
+    at <- fullrank:::systematic_resample(w, n, runif(1))
+    expect_length(at, n)
+    counts <- tabulate(at, 40)
+    expect_true(all(abs(counts - n * w / sum(w)) < 1 + 1e-9))
+  }
+  w <- c(0, 1, 0, 0, 3, 0)
+  expect_setequal(fullrank:::systematic_resample(w, 100, 0.999999), c(2, 5))
+  expect_setequal(fullrank:::systematic_resample(w, 100, 0), c(2, 5))
+  # rows are taken without bias
+  u <- (seq_len(2000) - 0.5) / 2000
+  expect_equal(rowMeans(vapply(u, function(v) tabulate(fullrank:::systematic_resample(c(0.2, 1, 3), 2, v), 3), numeric(3))), 2 * c(0.2, 1, 3) / 4.2, tolerance = 1e-3)
+})
+
+test_that("bad arguments", {
+  expect_error(draws(fit, 0), "`n` must be one whole number of at least 1")
+  expect_error(draws(fit, 2.5), "`n`")
+  expect_error(draws(fit, importance = "yes"), "`importance` must be TRUE or FALSE")
+  expect_error(draws(fit, m = 3), "no argument `m`")
+  expect_error(draws(fit, 2, TRUE, 1, 5), "no argument at that place")
+  expect_error(draws(m), "fit or a guide, not an object of class fullrank_model")
+  expect_error(draws(fit, 2, seed = NA), "`seed`")
+})

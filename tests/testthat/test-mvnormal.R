@@ -1,0 +1,131 @@
+# The multivariate Normal against stats' own Normal, determinants and solves.
+
+S <- some_covariance(4, seed = 3)
+mu <- c(a = 1, b = -2, c = 0, d = 5)
+p <- mvnormal(mu, t(chol(S)))
+
+test_that("moments and names", {
+  expect_s3_class(p, "mvnormal")
+  names <- c("a", "b", "c", "d")
+  expect_identical(p$loc, mu)
+  expect_identical(dimnames(p$scale_tril), list(names, names))
+  for (f in list(vcov, covariance)) {
+    expect_equal(unname(f(p)), S, tolerance = 1e-14)
+    expect_identical(dimnames(f(p)), list(names, names))
+  }
+  expect_equal(unname(correlation(p)), cov2cor(S), tolerance = 1e-14)
+  expect_identical(unname(diag(correlation(p))), rep(1, 4))
+  expect_identical(dimnames(correlation(p)), list(names, names))
+  for (f in list(mean, median, coef)) expect_identical(f(p), mu)
+})
+
+test_that("where the names come from", {
+  L <- matrix(c(1, 0.5, 0, 2), 2)
+  expect_named(mvnormal(1:2, L)$loc, c("z[1]", "z[2]"))
+  expect_named(mvnormal(1:2, structure(L, dimnames = list(c("u", "v"), NULL)))$loc, c("u", "v"))
+  expect_named(mvnormal(1:2, structure(L, dimnames = list(NULL, c("u", "v"))))$loc, c("u", "v"))
+  expect_named(mvnormal(c(x = 1, y = 2), L)$loc, c("x", "y"))
+  expect_error(mvnormal(c(x = 1, y = 2), structure(L, dimnames = list(c("u", "v"), NULL))), "named differently")
+  expect_error(mvnormal(1:2, structure(L, dimnames = list(c("u", "v"), c("u", "w")))), "rows and the columns.*named differently")
+  expect_identical(mvnormal(c(s = 2), 3)$scale_tril, matrix(3, dimnames = list("s", "s")))
+  expect_named(mvnormal(2, c(s = 3))$loc, "s")
+})
+
+test_that("density is that of the Normal", {
+  x <- rbind(c(0.3, -1, 0.2, 4), c(1, -2, 0, 5), c(9, 9, 9, 9))
+  want <- -stats::mahalanobis(x, mu, S) / 2 - as.numeric(determinant(S)$modulus) / 2 - 2 * log(2 * pi)
+  expect_equal(density(p, x, log = TRUE), want, tolerance = 1e-12)
+  expect_equal(density(p, x), exp(want), tolerance = 1e-12)
+  expect_equal(density(p, x[1, ], log = TRUE), want[1], tolerance = 1e-12)
+  expect_equal(density(p, as.data.frame(x), log = TRUE), want, tolerance = 1e-12)
+  one <- mvnormal(2, 3)
+  expect_equal(density(one, matrix(-1:4)), dnorm(-1:4, 2, 3), tolerance = 1e-14)
+  expect_equal(density(one, 0.5), dnorm(0.5, 2, 3), tolerance = 1e-14)
+  # it integrates to 1
+  two <- mvnormal(c(0, 1), matrix(c(1, 0.7, 0, 0.5), 2))
+  inner <- function(x) vapply(x, function(a) integrate(function(b) density(two, cbind(a, b)), -8, 10)$value, 0)
+  expect_equal(integrate(inner, -8, 8)$value, 1, tolerance = 1e-5)
+  expect_error(density(p, 1:3), "`at` must be 4 numbers, or a matrix with 4 columns, not .*length 3")
+  expect_error(density(p), "`at` is missing")
+  expect_error(density(p, mu, log = NA), "`log` must be TRUE or FALSE")
+  expect_error(density(p, letters[1:4]), "`at` must be 4 numbers")
+})
+
+test_that("entropy is -E log density", {
+  expect_equal(entropy(mvnormal(2, 3)), -integrate(function(x) dnorm(x, 2, 3) * dnorm(x, 2, 3, log = TRUE), -60, 60)$value, tolerance = 1e-8)
+  expect_equal(entropy(p), as.numeric(determinant(2 * pi * exp(1) * S)$modulus) / 2, tolerance = 1e-13)
+})
+
+test_that("quantiles are those of each coordinate", {
+  probs <- c(0, 0.025, 0.5, 1)
+  q <- quantile(p, probs)
+  expect_equal(unname(q), unname(mapply(function(m, s) qnorm(probs, m, s), mu, sqrt(diag(S)))), tolerance = 1e-14)
+  expect_identical(dimnames(q), list(c("0%", "2.5%", "50%", "100%"), names(mu)))
+  expect_identical(rownames(quantile(p)), names(quantile(1, c(0.05, 0.5, 0.95))))
+  expect_identical(dim(quantile(p, 0.5)), c(1L, 4L))
+  expect_error(quantile(p, 95), "element 1 is 95. Did you mean 0.95")
+  expect_error(quantile(p, -1), "between 0 and 1")
+  expect_error(quantile(p, "a"), "`probs` must be probabilities")
+})
+
+test_that("draws have the distribution", {
+  z <- simulate(p, nsim = 5000, seed = 1)
+  expect_identical(dim(z), c(5000L, 4L))
+  expect_identical(colnames(z), names(mu))
+  expect_gt(stats::ks.test(stats::mahalanobis(z, mu, S), "pchisq", 4)$p.value, 0.001)
+  for (j in 1:4) expect_gt(stats::ks.test(z[, j], "pnorm", mu[[j]], sqrt(S[j, j]))$p.value, 0.001)
+  # each entry of the sample covariance within five standard errors
+  error <- sqrt((S^2 + tcrossprod(diag(S))) / 5000)
+  expect_true(all(abs(cov(z) - S) < 5 * error))
+  expect_identical(simulate(p, 10, seed = 2), simulate(p, 10, seed = 2))
+  # the first draws do not depend on how many there are
+  expect_identical(simulate(p, 10, seed = 1), z[1:10, ])
+  expect_generator_untouched(simulate(p, 10, seed = 2))
+  expect_set_seed_governs(function() simulate(p, 3))
+  expect_identical(dim(simulate(mvnormal(0, 1))), c(1L, 1L))
+  expect_error(simulate(p, 0), "`nsim` must be one whole number of at least 1")
+  expect_error(simulate(p, 2, seed = "x"), "`seed`")
+})
+
+test_that("extreme scales do not overflow", {
+  L <- matrix(c(1e-170, 1e-170, 0, 1e-170), 2)
+  tiny <- mvnormal(c(0, 0), L)
+  expect_equal(unname(correlation(tiny))[2, 1], sqrt(0.5), tolerance = 1e-14)
+  expect_equal(unname(quantile(tiny, 0.975)[1, ]), 1e-170 * qnorm(0.975) * c(1, sqrt(2)), tolerance = 1e-13)
+  large <- mvnormal(c(0, 0), L * 1e170 * 1e170)
+  expect_equal(unname(correlation(large))[2, 1], sqrt(0.5), tolerance = 1e-14)
+  expect_equal(as.data.frame(summary(large))$sd, 1e170 * c(1, sqrt(2)), tolerance = 1e-13)
+})
+
+test_that("what is no Normal is refused", {
+  L <- t(chol(S))
+  expect_error(mvnormal(mu, S), "lower triangular.*not the covariance")
+  expect_error(mvnormal(mu, diag(3)), "must be a 4 x 4 matrix.*not .* 3 x 3")
+  expect_error(mvnormal(mu, c(1, 2, 3, 4)), "4 x 4 matrix.*length 4")
+  expect_error(mvnormal(mu, diag(c(1, 1, 0, 1))), "positive, but element \\[3,3\\] is 0")
+  expect_error(mvnormal(mu, diag(c(1, 1, -2, 1))), "positive, but element \\[3,3\\] is -2")
+  expect_error(mvnormal(mu, replace(L, 3, Inf)), "finite")
+  expect_error(mvnormal(c(1, NA, 2, 3), L), "element 2 is NA")
+  expect_error(mvnormal(numeric(), L), "`loc` must be a vector of numbers")
+  expect_error(mvnormal("a", 1), "`loc` must be a vector of numbers")
+  expect_error(mvnormal(0, -1), "positive")
+  expect_error(mvnormal(0, NULL), "NULL")
+})
+
+test_that("summary and print", {
+  s <- as.data.frame(summary(p))
+  expect_named(s, c("variable", "mean", "sd", "5%", "50%", "95%"))
+  expect_identical(rownames(s), names(mu))
+  expect_identical(s$mean, unname(mu))
+  expect_equal(s$sd, sqrt(diag(S)), tolerance = 1e-14)
+  expect_equal(s$`5%`, qnorm(0.05, unname(mu), sqrt(diag(S))), tolerance = 1e-14)
+  lines <- printed(p)
+  expect_match(lines[1], "Multivariate Normal over 4 unconstrained coordinates")
+  expect_match(lines[3], "^a +1\\.0+ ")
+  expect_length(lines, 6)
+  expect_match(printed(mvnormal(0, 1))[1], "1 unconstrained coordinate:")
+  lines <- printed(mvnormal(numeric(300), diag(300)), n = 5)
+  expect_length(lines, 8)
+  expect_match(lines[8], "295 more of 300")
+  expect_identical(withVisible(print(p))$visible, FALSE)
+})

@@ -1,0 +1,61 @@
+# A fit is plain data: in another R process it gives the same numbers, and goes on the same way.
+
+m <- model({
+  mu    ~ normal(0, 1)
+  tau   ~ half_normal(1)
+  theta ~ normal(mu, tau, dim = levels(g))
+  w     ~ dirichlet(c(1, 2, 3))
+  ratio <- theta[1] / tau
+  y     ~ normal(theta[g], k)
+})
+k <- 0.7 # found beside the model
+data <- list(y = c(0.3, 1.2, -0.4, 0.8), g = factor(c("u", "v", "v", "u")))
+
+# All that a fit answers, as plain values.
+answers <- function(fit) {
+  f <- fullrank::log_density(fit$model, fit$data)
+  z <- matrix(seq(-1, 1, length.out = 3 * f$dim), 3)
+  list(
+    draws = as.matrix(fit, n = 50, seed = 1), importance = tryCatch(as.matrix(fit, n = 20, seed = 1, importance = TRUE), error = conditionMessage),
+    summary = as.data.frame(summary(fit)), quantile = quantile(fit, c(0.1, 0.9)), vcov = vcov(fit), elbo = fullrank::elbo(fit, 20, seed = 3, gradient = TRUE),
+    simulate = simulate(fit, 5, seed = 2), log_density = f$fn(z), gradient = f$gr(z), diagnostics = unclass(fullrank::diagnostics(fit)),
+    print = utils::capture.output(print(fit)),
+    on = update(fit, steps = 15, progress = FALSE)[c("loss", "state", "elbo", "gap")],
+    again = update(fit, seed = 5, progress = FALSE)[c("loss", "state", "elbo", "gap")]
+  )
+}
+
+test_that("after saveRDS() and readRDS() in a new process everything is the same to the bit", {
+  fits <- list(
+    adam = short_fit(m, data, keep = "ratio"), clipped = short_fit(m, data, optimizer = clipped_adam(lr = 0.02)),
+    sgd = short_fit(m, data, optimizer = sgd(lr = 0.001, momentum = 0.5)), default = fullrank(m, data, steps = 20, seed = 4, progress = FALSE)
+  )
+  files <- tempfile(c("fits", "answers", "script"), fileext = c(".rds", ".rds", ".R"))
+  on.exit(unlink(files))
+  saveRDS(list(fits = fits, answers = answers), files[1])
+  writeLines(c(
+    sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
+    sprintf("x <- readRDS(%s)", deparse(files[1])),
+    "requireNamespace('fullrank', quietly = TRUE)",
+    sprintf("saveRDS(lapply(x$fits, x$answers), %s)", deparse(files[2]))
+  ), files[3])
+  log <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", files[3]), stdout = TRUE, stderr = TRUE))
+  expect(file.exists(files[2]), paste(c("the other process failed:", log), collapse = "\n"))
+  there <- readRDS(files[2])
+  for (name in names(fits)) {
+    here <- answers(fits[[name]])
+    for (part in names(here)) expect_identical(there[[name]][[part]], here[[part]], info = paste(name, part))
+  }
+})
+
+test_that("a fit holds no pointer and is not much larger than its parts", {
+  fit <- short_fit(m, data)
+  kinds <- character()
+  walk <- function(x) {
+    kinds <<- union(kinds, typeof(x))
+    if (is.list(x)) lapply(x, walk)
+  }
+  walk(fit[setdiff(names(fit), c("model", "call"))])
+  expect_false(any(c("externalptr", "environment", "closure", "weakref") %in% kinds))
+  expect_lt(length(serialize(fit[setdiff(names(fit), "model")], NULL)), 2e5)
+})
