@@ -15,8 +15,9 @@
 #'
 #' An expression that depends on no latent is plain R, evaluated once in the data with the environment of the call behind
 #' it. One that does is restricted to a table of functions with R's own names, meaning and recycling: arithmetic, `exp log
-#' log1p expm1 sqrt abs plogis qlogis pnorm tanh sin cos lgamma digamma beta sum mean prod cumsum max min pmax pmin`, `%*% t
-#' crossprod tcrossprod outer diag`, `[`, `c cbind rbind rep`, `log_sum_exp softmax dot ifelse` (its test on data).
+#' log10 log2 log1p expm1 sqrt abs plogis qlogis pnorm tanh sin cos lgamma digamma beta sum mean prod cumsum max min pmax pmin
+#' rowSums colSums rowMeans colMeans`, `%*% t crossprod tcrossprod outer diag`, `[`, `c cbind rbind rep rev matrix array`, `log_sum_exp
+#' softmax dot ifelse` (its test on data), `chol` (upper, as R's), `solve backsolve forwardsolve log_det`.
 #' @return An object of class `fullrank_model`; it prints as written.
 #' @seealso [fullrank()] fits a model, [log_density()] evaluates it, [simulate()][simulate.fullrank_model] draws from it.
 #' @examples
