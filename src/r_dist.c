@@ -290,7 +290,7 @@ static double visit_events(const dist_call *call, long first, long N, const doub
   const fr_dist *dist = call->dist;
   long size = event_size(dist->event, call->K);
   const double *arg[FR_DIST_MAX_ARGS];
-  double *bar[1 + FR_DIST_MAX_ARGS] = {NULL}, *work = fr_work(fr_dist_work(call->K));
+  double *bar[1 + FR_DIST_MAX_ARGS] = {NULL}, *work = fr_work(fr_dist_work(call->dist, call->K));
   long len[1 + FR_DIST_MAX_ARGS] = {call->N * size};
   event_args(call, first, arg);
   for (int j = 0; j <= dist->n_args; j++) {
@@ -361,7 +361,7 @@ SEXP fullrank_dist_sample(SEXP name, SEXP n, SEXP args, SEXP K, SEXP seed, SEXP 
   if (call.N != 1 && (call.dist->event != FR_SCALAR || call.N != draws)) Rf_error("internal: %ld events of arguments", call.N);
   const fr_dist *dist = call.dist;
   long size = event_size(dist->event, call.K);
-  double *work = fr_work(fr_dist_work(call.K)), *event = fr_work((size_t)size);
+  double *work = fr_work(fr_dist_work(call.dist, call.K)), *event = fr_work((size_t)size);
   SEXP out = PROTECT(dist->event == FR_VECTOR ? Rf_allocMatrix(REALSXP, draws, call.K)
                      : dist->event == FR_MATRIX ? Rf_alloc3DArray(REALSXP, call.K, call.K, draws)
                                                 : Rf_allocVector(REALSXP, draws));
@@ -385,7 +385,7 @@ SEXP fullrank_dist_mean(SEXP name, SEXP args, SEXP K)
   event_args(&call, 0, arg);
   SEXP out = PROTECT(call.dist->event == FR_MATRIX ? Rf_allocMatrix(REALSXP, call.K, call.K)
                                                    : Rf_allocVector(REALSXP, event_size(call.dist->event, call.K)));
-  call.dist->mean(call.K, arg, REAL(out), fr_work(fr_dist_work(call.K)));
+  call.dist->mean(call.K, arg, REAL(out), fr_work(fr_dist_work(call.dist, call.K)));
   UNPROTECT(1);
   return out;
 }

@@ -274,14 +274,14 @@ static void check_events(const char *name, int K, const double *x, const double 
   double work[64], dx[64], dx1[64], da[2][64], da1[2][64], lp1 = 0.0, w = -1.5;
   double *darg[2] = {da[0], da[1]}, *darg1[2] = {da1[0], da1[1]}, *none[2] = {NULL, NULL};
   int ok = 1;
-  CHECK(fr_dist_work(K) <= 60);
+  CHECK(fr_dist_work(dist, K) <= 60);
   for (int e = 0; e < 64; e++) {
     dx[e] = da[0][e] = da[1][e] = 0.5;
     dx1[e] = da1[0][e] = da1[1][e] = 0.0;
   }
   for (int e = 0; e < 64; e++) work[e] = GUARD;
   double lp = dist->events(2, K, x, arg, shared, w, dist->discrete ? NULL : dx, darg, work);
-  for (size_t e = fr_dist_work(K); e < 64; e++) ok = ok && work[e] == GUARD;
+  for (size_t e = fr_dist_work(dist, K); e < 64; e++) ok = ok && work[e] == GUARD;
   for (int i = 0; i < 2; i++)
     lp1 += dist->events(1, K, x + i * size, arg, shared, 1.0, dist->discrete ? NULL : dx1 + i * size, darg1, work);
   ok = ok && fabs(lp - lp1) <= 1e-13 * (1.0 + fabs(lp));
