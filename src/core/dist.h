@@ -33,6 +33,7 @@ enum fr_support {
   FR_SUP_ORDERED_VECTOR,    /* increasing */
   FR_SUP_CORR_MATRIX,       /* positive definite, symmetric, 1 on the diagonal */
   FR_SUP_COV_MATRIX,        /* positive definite, symmetric */
+  FR_SUP_OPEN_UNIT,         /* (0, 1) */
   FR_SUP_CORRELATION,       /* (-1, 1) */
   FR_SUP_NODES              /* numbers of elements of the value, from 1 */
 };
