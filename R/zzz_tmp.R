@@ -1,0 +1,1 @@
+lower_censored <- function(low, response, dist) stop("not yet")
