@@ -13,12 +13,12 @@ prepare_part <- function(parsed, frame, suffix, contrasts, link) {
   X <- fixed_matrix(part, frame, contrasts)
   part$contrasts <- attr(X, "contrasts")
   part$assign <- attr(X, "assign")
-  part$smooths <- prepare_smooths(parsed, frame, suffix)
-  X <- cbind_smooths(X, lapply(part$smooths, function(s) smooth_parts(s, s$smooth$X)$fixed))
+  part$bases <- prepare_smooths(parsed, frame, suffix)
+  X <- cbind_smooths(X, lapply(part$bases, function(s) smooth_parts(s, s$smooth$X)$fixed))
   part <- choose_columns(part, X)
   part$groups <- prepare_groups(parsed, frame, suffix, contrasts)
   part$at <- design_at(part, frame, X = X)
-  part$smooths <- lapply(part$smooths, function(s) { s$smooth$X <- NULL; s })
+  part$bases <- lapply(part$bases, function(s) { s$smooth$X <- NULL; s })
   part
 }
 
@@ -237,7 +237,7 @@ smooth_ids <- function(s) {
 design_at <- function(part, frame, groups = rep(TRUE, length(part$groups)), X = NULL) {
   at_training <- !is.null(X)
   if (!at_training) X <- fixed_matrix(part, frame, part$contrasts)
-  B <- lapply(part$smooths, function(s) smooth_parts(s, if (at_training) s$smooth$X else smooth_basis(s, frame)))
+  B <- lapply(part$bases, function(s) smooth_parts(s, if (at_training) s$smooth$X else smooth_basis(s, frame)))
   if (!at_training) X <- cbind_smooths(X, lapply(B, `[[`, "fixed"))
   X <- X[, part$columns, drop = FALSE]
   for (j in which(part$center != 0)) X[, j] <- X[, j] - part$center[j]
@@ -245,7 +245,7 @@ design_at <- function(part, frame, groups = rep(TRUE, length(part$groups)), X = 
   list(
     X = X, wide = if (!is.null(part$wide)) wide_index(part$wide, frame), offset = part_offset(part, frame),
     groups = Map(function(block, wanted) if (wanted) list(index = group_index(frame, block), Z = block_matrix(block, frame)), part$groups, groups),
-    smooths = stats::setNames(random, unlist(lapply(part$smooths, smooth_ids)))
+    smooths = stats::setNames(random, unlist(lapply(part$bases, smooth_ids)))
   )
 }
 
