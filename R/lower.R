@@ -199,7 +199,7 @@ lower_fixed <- function(low, part, s) {
   low$data[[name("sd_X")]] <- stats::setNames(c(part$sd, part$wide$sd), columns)
   state_site(low, name("b"), call("normal", 0, call("/", scaled(s), as.name(name("sd_X")))), call("names", as.name(name("sd_X"))), columns, "b")
   b <- as.name(name("b"))
-  p <- length(part$columns)
+  p <- as.double(length(part$columns))
   if (p) {
     low$data[[name("X")]] <- take_rows(part$at$X, low$rows)
     own <- if (is.null(part$wide)) b else call("[", b, call(":", 1, p))
@@ -217,7 +217,7 @@ lower_wide <- function(low, part, b, p) {
   by_level <- call("[", if (wide$first) own else call("c", 0, own), index)
   if (wide$first) return(list(by_level))
   low$data[[share <- paste0("share_", wide$data)]] <- wide$center
-  list(by_level, call("-", call("dot", as.name(share), own)))
+  list(call("-", by_level, call("dot", as.name(share), own)))
 }
 
 lower_offset <- function(low, part) {
