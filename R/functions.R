@@ -288,3 +288,21 @@ solve_triangular <- function(ctx, r, x, k, upper.tri, transpose) {
 }
 language$backsolve <- function(ctx, r, x, k = NULL, upper.tri = TRUE, transpose = FALSE) solve_triangular(ctx, r, x, k, upper.tri, transpose)
 language$forwardsolve <- function(ctx, l, x, k = NULL, upper.tri = FALSE, transpose = FALSE) solve_triangular(ctx, l, x, k, upper.tri, transpose)
+
+# The functions of the table that R lacks, for expressions of data alone.
+data_functions <- list(
+  log_sum_exp = function(...) {
+    x <- c(...)
+    top <- max(x)
+    if (is.finite(top)) top + log(sum(exp(x - top))) else top
+  },
+  softmax = function(x) {
+    e <- exp(x - max(x))
+    e / sum(e)
+  },
+  dot = function(x, y) {
+    if (length(x) != length(y)) stop(sprintf("the lengths %d and %d differ", length(x), length(y)), call. = FALSE)
+    sum(x * y)
+  },
+  log_det = function(x) as.numeric(determinant(as.matrix(x))$modulus)
+)
