@@ -28,7 +28,7 @@ function_model <- function(expr) {
 prior_gradient <- function(z) replace(-z, 13:16, 1 - 2 * plogis(z[13:16]))
 
 own <- list(log_sum_exp = function(x) log(sum(exp(x))), softmax = function(x) exp(x) / sum(exp(x)), dot = function(x, y) sum(x * y),
-            log_det = function(x) as.numeric(determinant(x)$modulus))
+            log_det = function(x) as.numeric(determinant(as.matrix(x))$modulus))
 
 # The sites' values at z, in R.
 function_values <- function(z) {
