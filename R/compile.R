@@ -22,7 +22,7 @@ compile_model <- function(model, data, keep = NULL, trace_from = shortest_traced
 new_context <- function(model, data) {
   ctx <- new.env(parent = emptyenv())
   ctx$b <- new_builder()
-  ctx$values <- new.env(parent = model$env)
+  ctx$values <- new.env(parent = list2env(data_functions, parent = model$env))
   ctx$data <- list2env(data_list(data), parent = ctx$values)
   ctx$loop <- ctx$data
   ctx$latent <- new.env(parent = emptyenv())
@@ -142,11 +142,14 @@ compile_assign_element <- function(left, right, ctx) {
   ctx$deterministic <- union(ctx$deterministic, name)
   old <- if (exists(name, ctx$latent, inherits = FALSE)) ctx$latent[[name]] else ctx$values[[name]]
   if (!is_node(value) && !is_node(old) && !is_parts(old)) {
-    new <- tryCatch(do.call(`[<-`, c(list(if (is.null(old)) numeric() else old), index, list(value)), quote = TRUE),
-                    error = function(e) fail(ctx, conditionMessage(e)))
-    return(assign_value(name, new, ctx))
+    return(assign_value(name, fill_data(old, index, value, ctx), ctx))
   }
   assign_value(name, fill_parts(old, index, value, ctx), ctx)
+}
+
+fill_data <- function(old, index, value, ctx) {
+  wrong <- function(e) fail(ctx, conditionMessage(e))
+  tryCatch(do.call(`[<-`, c(list(if (is.null(old)) numeric() else old), index, list(value)), quote = TRUE), error = wrong, warning = wrong)
 }
 
 fill_parts <- function(old, index, value, ctx) {

@@ -79,8 +79,10 @@ fresh_counters <- function() list(m1 = NULL, m2 = NULL, step = 0, update = 0, lr
 #' @param m A model.
 #' @param data A data frame, list or environment.
 #' @return A list with `$fn(z)` and `$gr(z)`, for `z` a vector of length `$dim` or a matrix with one point a row (then a vector, and a
-#'   matrix with one gradient a row); `$constrain(z)`, a named list of the sites' values at one point; `$unconstrain(values)`, its
-#'   inverse; `$dim` and `$names`.
+#'   matrix with one gradient a row); `$terms(z)`, what each statement adds to the log density, named by its left side (the
+#'   log Jacobian of a site with a constraint stands apart, as `jacobian(site)`; `target()` under that name): the place to look when a density is
+#'   not finite or not what it should be. It is computed by R itself, not by the C code, and so checks it, but is slow;
+#'   `$constrain(z)`, a named list of the sites' values at one point; `$unconstrain(values)`, its inverse; `$dim` and `$names`.
 #' @examples
 #' m <- model({
 #'   s ~ exponential(1)
@@ -88,6 +90,7 @@ fresh_counters <- function() list(m1 = NULL, m2 = NULL, step = 0, update = 0, lr
 #' })
 #' f <- log_density(m, list(y = c(0.4, -1.1)))
 #' f$fn(0)
+#' f$terms(0)
 #' f$constrain(0.5)
 #' @export
 log_density <- function(m, data = list()) {
@@ -109,6 +112,10 @@ log_density <- function(m, data = list()) {
       g <- .Call(fullrank_program_eval, compiled$program, points(z), TRUE, FALSE)$gradient
       colnames(g) <- compiled$coord_names
       if (is.matrix(z)) g else g[1L, ]
+    },
+    terms = function(z) {
+      v <- statement_terms(compiled, points(z))
+      if (is.matrix(z)) v else v[1L, ]
     },
     constrain = function(z) {
       p <- points(z)

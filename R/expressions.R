@@ -203,9 +203,15 @@ take <- function(x, index, ctx, expr) {
   if (length(at) == 1L && n == 1L) return(with_dim(x, dim))
   if (length(at) == 1L && node_op(ctx$b, x) == "concat") {
     args <- node_args(ctx$b, x)
-    if (length(args) == n) return(node_at(ctx$b, args[at]))
+    if (length(args) == n) return(element_at(ctx$b, args[at]))
   }
   add_gather(ctx$b, x, as.vector(at), dim)
+}
+
+# A node of one element; a constant is a number again.
+element_at <- function(b, id) {
+  node <- node_at(b, id)
+  if (node_op(b, node) == "const") b$constants[[b$ints[[id + 1L]] + 1L]] else node
 }
 
 # ---- vectors filled element by element ------------------------------------------------------------------

@@ -5,7 +5,7 @@ language <- new.env(parent = emptyenv())
 
 local({
   elementwise <- c(
-    "exp", "log1p", "expm1", "sqrt", "abs", "tanh", "sin", "cos", "lgamma", "digamma"
+    "exp", "expm1", "sqrt", "abs", "tanh", "sin", "cos", "lgamma", "digamma"
   )
   for (name in elementwise) {
     language[[name]] <- local({
@@ -32,6 +32,13 @@ language$`^` <- function(ctx, e1, e2) {
 language$log <- function(ctx, x, base) {
   y <- unary_any(ctx, "log", x)
   if (missing(base)) y else binary(ctx, "div", y, unary_any(ctx, "log", base), "/")
+}
+# log(1 + exp(x)) without overflow
+language$log1p <- function(ctx, x) {
+  if (node_op(ctx$b, x) != "exp") return(unary(ctx, "log1p", x))
+  inner <- node_at(ctx$b, node_args(ctx$b, x))
+  inner$dim <- x$dim
+  unary(ctx, "softplus", inner)
 }
 language$log2 <- function(ctx, x) language$log(ctx, x, 2)
 language$log10 <- function(ctx, x) language$log(ctx, x, 10)
@@ -288,3 +295,21 @@ solve_triangular <- function(ctx, r, x, k, upper.tri, transpose) {
 }
 language$backsolve <- function(ctx, r, x, k = NULL, upper.tri = TRUE, transpose = FALSE) solve_triangular(ctx, r, x, k, upper.tri, transpose)
 language$forwardsolve <- function(ctx, l, x, k = NULL, upper.tri = FALSE, transpose = FALSE) solve_triangular(ctx, l, x, k, upper.tri, transpose)
+
+# The functions of the table that R lacks, for expressions of data alone.
+data_functions <- list(
+  log_sum_exp = function(...) {
+    x <- c(...)
+    top <- max(x)
+    if (is.finite(top)) top + log(sum(exp(x - top))) else top
+  },
+  softmax = function(x) {
+    e <- exp(x - max(x))
+    e / sum(e)
+  },
+  dot = function(x, y) {
+    if (length(x) != length(y)) stop(sprintf("the lengths %d and %d differ", length(x), length(y)), call. = FALSE)
+    sum(x * y)
+  },
+  log_det = function(x) as.numeric(determinant(as.matrix(x))$modulus)
+)

@@ -106,7 +106,8 @@ fail_start <- function(compiled, z) {
   stop("The log density is not finite at any start that was tried.\n  ",
        if (length(bad)) sprintf("At the first one the terms of %s are not finite.", enumerate(bad))
        else sprintf("At the first one its gradient is not finite in %s.", enumerate(utils::head(flat, 5L))),
-       "\n  Check these statements, or give a start by init = init_to_value(list(...)).", call. = FALSE)
+       "\n  log_density(m, data)$terms(z) shows what each statement adds at a point z. Check these statements, or give a start by init = init_to_value(list(...)).",
+       call. = FALSE)
 }
 
 start_once <- function(compiled, init, seed) {

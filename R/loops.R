@@ -360,7 +360,7 @@ trace_assign_element <- function(left, right, ctx) {
   if (is_stream(old)) old <- stream_node(old, ctx)
   if (is_stream(value)) value <- stream_node(value, ctx)
   data <- !is_node(value) && !is_node(old) && !is_parts(old)
-  new <- if (data) do.call(`[<-`, c(list(old), index, list(value)), quote = TRUE) else fill_parts(old, index, value, ctx)
+  new <- if (data) fill_data(old, index, value, ctx) else fill_parts(old, index, value, ctx)
   assign(name, new, trace$current)
 }
 

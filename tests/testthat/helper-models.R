@@ -95,13 +95,15 @@ move_to_normal <- function(g, loc, covariance) {
   g
 }
 
-# log density and gradient of a model at random points against central differences of its own values, and S = 1
-# against S = 8 and more particles.
+# log density of a model at random points against R's own evaluation of the program, its gradient against central
+# differences, and S = 1 against S = 8 and more particles.
 expect_consistent <- function(f, points = 3, spread = 0.5, tolerance = 1e-6) {
   z <- matrix(stats::rnorm(points * f$dim, 0, spread), points)
   value <- f$fn(z)
   gradient <- f$gr(z)
   expect_true(all(is.finite(value)) && all(is.finite(gradient)))
+  oracle <- rowSums(f$terms(z))
+  expect(all(abs(value - oracle) <= 1e-10 * pmax(1, abs(value))), sprintf("the log density differs from R's own by %.3g", max(abs(value - oracle))))
   for (k in seq_len(points)) {
     h <- 1e-5
     numeric <- vapply(seq_len(f$dim), function(j) {

@@ -302,3 +302,8 @@ test_that("expressions of data are plain R", {
   want <- ld(z) + ld(d$y, model.matrix(~ f, d) %*% z[1:2] + as.vector(scale(d$x)) * 0.3 + 2 * z[c(3, 4, 3)], sd(d$x))
   expect_equal(at(m, d, z), want, tolerance = 1e-14)
 })
+
+test_that("an element that is data is a number again", {
+  f <- log_density(model({ a ~ normal(0, 1); v <- c(2, a); w <- v[1] * c(1, 2); target(sum(w) * v[2]) }))
+  expect_equal(f$fn(0.5), dnorm(0.5, log = TRUE) + 6 * 0.5)
+})
