@@ -12,11 +12,31 @@ compile_model <- function(model, data, keep = NULL, trace_from = shortest_traced
     stop("The model has no latent site: every name on the left of `~` is in the data, so there is nothing to fit.", call. = FALSE)
   }
   kept <- kept_nodes(ctx, keep)
+  check_unused(ctx)
   structure(list(
     program = finish_program(ctx$b), sites = ctx$sites, observed = ctx$observed,
     coord_names = unlist(lapply(ctx$sites, `[[`, "coord_names"), use.names = FALSE),
     terms = ctx$b$terms, kept = kept, messages = ctx$messages, unrolled = ctx$unrolled
   ), class = "fullrank_compiled")
+}
+
+# Deterministic values that nothing reads.
+check_unused <- function(ctx) {
+  unused <- setdiff(ctx$deterministic, c(names_read(ctx$model), ctx$keep))
+  if (!length(unused)) return()
+  ctx$messages <- c(ctx$messages, sprintf("%s %s defined but never used; keep = shows deterministic values in draws and summaries.",
+                                          enumerate(unused), if (length(unused) == 1L) "is" else "are"))
+}
+
+# Names that are read anywhere: all but those that an assignment is to.
+names_read <- function(expr) {
+  if (!is.call(expr)) return(if (is.symbol(expr)) as.character(expr))
+  parts <- as.list(expr)[-1L]
+  if (statement_head(expr) %in% c("<-", "=") && length(parts) == 2L) {
+    if (!is.call(parts[[1L]])) return(names_read(parts[[2L]]))
+    parts <- c(as.list(parts[[1L]])[-(1:2)], parts[[2L]])
+  }
+  unique(unlist(lapply(parts, function(e) if (missing(e)) NULL else names_read(e))))
 }
 
 new_context <- function(model, data) {

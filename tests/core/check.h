@@ -30,5 +30,6 @@ void test_guide(void);
 void test_optim(void);
 void test_dist(void);
 void test_program(void);
+void test_scan(void);
 
 #endif

@@ -42,6 +42,7 @@ static void run_all(void)
   test_optim();
   test_dist();
   test_program();
+  test_scan();
 }
 
 int main(int argc, char **argv)

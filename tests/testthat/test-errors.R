@@ -1,0 +1,189 @@
+# One wrong model for each thing that the compiler refuses: the message says what was found, in which statement, and what to do.
+
+says <- function(statements, pattern, data = list(), keep = NULL) {
+  m <- eval(substitute(model(s), list(s = substitute(statements))), globalenv())
+  error <- tryCatch({ fullrank:::compile_model(m, data, keep); NULL }, error = function(e) conditionMessage(e))
+  expect(!is.null(error), paste("no error:", pattern))
+  if (!is.null(error)) expect(grepl(pattern, gsub("\\s+", " ", error)), sprintf("the message is\n%s\nnot as in\n%s", error, pattern))
+}
+
+test_that("names", {
+  says({ mu ~ normal(nu, 1) }, "In statement 1, `mu ~ normal\\(nu, 1\\)`: `nu` is neither in the data, nor stated above, nor an object here")
+  says({ mu ~ normal(rte, 1) }, "Did you mean `rate`", list(rate = 1))
+  says({ mu ~ normal(nu, 1); nu ~ normal(0, 1) }, "It is stated further down: move `nu ~ ...` above")
+  says({ mu ~ normal(mean, 1) }, "`mean` is neither in the data|`mean` is a function, not a value")
+  says({ mu ~ norml(0, 1) }, "There is no distribution `norml\\(\\)`.*Did you mean `normal`.*Known are")
+  says({ mu ~ 3 }, "right side of `~` must be a distribution")
+  says({ mu ~ normal(0, 1); mu <- 2 }, "In statement 2.*`mu` is a site: give the deterministic value another name")
+  says({ y <- 2; mu ~ normal(0, 1) }, "`y` is in the data: give the deterministic value another name", list(y = 1))
+  says({ y ~ normal(0, 1) }, "no latent site", list(y = 1))
+  says({ for (i in 1:3) th[i] ~ normal(0, 1) }, "`th` is stated element by element.*State the whole vector at once")
+})
+
+test_that("statements", {
+  says({ mu ~ normal(0, 1); target(mu, 1) }, "`target\\(\\)` takes one expression")
+  says({ mu ~ normal(0, 1); if (mu > 0) target(1) }, "In statement 2.*condition depends on a latent|`>\\(\\)` is not available")
+  says({ mu ~ normal(0, 1); if (NA) target(1) }, "condition must be TRUE or FALSE")
+  says({ mu ~ normal(0, 1); if (c(TRUE, FALSE)) target(1) }, "condition must be TRUE or FALSE")
+  says({ mu ~ normal(0, 1); for (i in mu) target(i) }, "loop runs over a latent")
+  says({ mu ~ normal(0, 1); for (i in 1:2) print(i) }, "no statement of the model language")
+  says({ mu ~ normal(0, 1); names(x) <- mu }, "left side of `<-` must be a name or an element")
+  says({ mu ~ normal(0, 1, dim = 2); x[mu[1]] <- 1 }, "index on the left depends on a latent")
+  says({ mu ~ normal(0, 1); x[0.3] <- mu }, "index on the left runs outside")
+  says({ mu ~ normal(0, 1, dim = 2); x[1:3] <- mu }, "2 values do not fill 3 elements")
+  says({ mu ~ normal(0, 1); x[1:3] <- c(1, 2); target(x * mu) }, "number of items to replace|not a multiple")
+  says({ mu ~ normal(0, 1); x[3] <- mu; target(x) }, "read whole, but element 1 was never assigned")
+  says({ mu ~ normal(0, 1); x[3] <- mu; target(x[2]) }, "Element 2 is read before it is assigned")
+  says({ mu ~ normal(0, 1); d <- 2 }, "which depends on no latent", keep = "d")
+  says({ mu ~ normal(0, 1) }, "`keep` names `zz`, which is no deterministic value", keep = "zz")
+  expect_error(model({ mu <- normal(0, 1); 3 }), "statement 2, `3`")
+})
+
+test_that("functions", {
+  says({ mu ~ normal(0, 1); target(besselI(mu, 0)) }, "`besselI\\(\\)` is not available for values that depend on a latent.*Allowed are")
+  says({ mu ~ normal(0, 1); target(sinn(mu)) }, "Did you mean `sin`")
+  says({ mu ~ normal(0, 1); target(normal(mu, 1)) }, "`normal\\(\\)` is a distribution: it stands on the right of `~`")
+  says({ mu ~ normal(0, 1); target((function(x) x)(mu)) }, "is no function of the model language")
+  says({ mu ~ normal(0, 1); target(exp(mu, 2)) }, "`exp\\(\\)` could not be used so.*unused argument")
+  says({ mu ~ normal(0, 1); x <- stop("no luck"); target(x) }, "R could not evaluate `stop\\(.*no luck")
+  says({ mu ~ normal(0, 1, dim = 2); target(mu + d) }, "Shapes length 2 and length 3 do not recycle in `\\+`", list(d = 1:3))
+  says({ A ~ normal(0, 1, dim = c(2, 2)); target(A * d) }, "Shapes 2 x 2 and 3 x 3 do not recycle in `\\*`", list(d = diag(3)))
+  says({ A ~ normal(0, 1, dim = c(2, 2)); target(A %*% d) }, "Shapes 2 x 2 and 3 x 3 do not conform in `%\\*%`", list(d = diag(3)))
+  says({ A ~ normal(0, 1, dim = c(2, 3)); target(crossprod(A, d)) }, "do not conform in `crossprod`", list(d = diag(3)))
+  says({ A ~ normal(0, 1, dim = c(2, 3)); target(chol(A)) }, "`chol\\(\\)` could not be used so.*square matrix, but its shape is 2 x 3")
+  says({ A ~ normal(0, 1, dim = c(2, 3)); target(log_det(A)) }, "square matrix, but its shape is 2 x 3")
+  says({ A ~ normal(0, 1, dim = c(2, 2)); target(solve(A, d)) }, "the matrix has 2 rows, but the right-hand side has shape length 3", list(d = 1:3))
+  says({ A ~ normal(0, 1, dim = c(2, 2)); target(backsolve(A, d)) }, "shapes 2 x 2 and 1 do not fit", list(d = 1))
+  says({ a ~ normal(0, 1, dim = 3); target(backsolve(a, d)) }, "first argument must be a matrix", list(d = 1))
+  says({ a ~ normal(0, 1, dim = 3); target(rowSums(a)) }, "takes a matrix or an array")
+  says({ A ~ normal(0, 1, dim = c(2, 2)); target(rowSums(A, dims = 2)) }, "`dims` does not fit")
+  says({ a ~ normal(0, 1, dim = 3); target(outer(a, a, "%%")) }, "operation of outer\\(\\) must be one of")
+  says({ a ~ normal(0, 1, dim = 3); target(ifelse(a, 1, 2)) }, "test depends on a latent")
+  says({ a ~ normal(0, 1, dim = 3); target(ifelse(d, a, 2)) }, "test has missing values", list(d = c(TRUE, NA, FALSE)))
+  says({ a ~ normal(0, 1); target(pnorm(a, log.p = NA)) }, "`log.p` must be TRUE or FALSE")
+  says({ a ~ normal(0, 1); target(pnorm(a, lower.tail = 3)) }, "`lower.tail` must be TRUE or FALSE")
+  says({ a ~ normal(0, 1, dim = 0); target(max(a)) }, "its argument is empty")
+  says({ a ~ normal(0, 1); target(a * dot(c(1, 2), 3)) }, "lengths 2 and 1 differ")
+  says({ a ~ normal(0, 1, dim = 3); target(a[4]) }, "index in `a\\[4\\]` runs outside `a`, which has 3 elements")
+  says({ a ~ normal(0, 1, dim = c(2, 2)); target(a[3, 1]) }, "runs outside `a`, which has shape 2 x 2")
+  says({ a ~ normal(0, 1, dim = 3); target(a[a]) }, "The index `a` depends on a latent")
+  says({ a ~ normal(0, 1); target(a + d) }, "A number is needed, but this is a factor", list(d = factor("u")))
+  says({ a ~ normal(0, 1); target(a + d) }, "A number is needed, but this is of class character", list(d = "u"))
+})
+
+test_that("distributions and shapes", {
+  says({ k ~ poisson(2) }, "The latent site `k` has the discrete distribution `poisson\\(\\)`.*put it into `data`; otherwise sum it out")
+  says({ a ~ normal(0, 1); round(a) ~ poisson(2) }, "not available|discrete")
+  says({ a ~ normal(0, 1); a ~ poisson(2) }, "`a` depends on a latent, but `poisson\\(\\)` is a discrete distribution")
+  says({ a ~ normal(0, sd = 1) }, "no argument `sd`")
+  says({ a ~ normal(0, 1, 2) }, "takes 2 arguments .*but 3 were given")
+  says({ a ~ normal(0) }, "needs its argument `scale`")
+  says({ a ~ normal(0, 1, loc = 1, loc = 2) }, "given twice")
+  says({ a ~ normal(0, -1) }, "`scale` of `normal\\(\\)` must be positive, but it has -1")
+  says({ a ~ normal(c(1, NA), 1) }, "has missing values \\(1 of 2\\)")
+  says({ a ~ normal(numeric(0), 1) }, "is empty")
+  says({ a ~ normal(0, 1); b ~ normal(0, 1, dim = a) }, "`dim` depends on a latent")
+  says({ a ~ normal(0, 1, dim = 1.5) }, "`dim` must be whole numbers or names, not 1.5")
+  says({ a ~ normal(0, 1, dim = 1e11) }, "more elements than an array can have|bytes")
+  says({ a ~ normal(c(1, 2, 3), 1, dim = 2) }, "has shape length 3, the site has 2: they do not recycle")
+  says({ a ~ uniform(2, 1) }, "lower bound of `a` must be below its upper bound|must be below")
+  says({ a ~ dirichlet(1) }, "size of the site is not known|needs a size of at least 2")
+  says({ a ~ dirichlet(c(1, 1), dim = 3) }, "`dim` asks for size 3, but the arguments of `dirichlet\\(\\)` have size 2")
+  says({ a ~ multi_normal_cholesky(c(0, 0, 0), diag(2)) }, "disagree about the size of the vector: 3, 2")
+  says({ a ~ multi_normal_cholesky(0, matrix(1, 2, 3)) }, "must be a square matrix, but its shape is 2 x 3")
+  says({ a ~ lkj_corr_cholesky(1, dim = c(2, 3)) }, "is no shape of `lkj_corr_cholesky\\(\\)`")
+  says({ a ~ lkj_corr_cholesky(1, dim = 1) }, "needs a size of at least 2")
+})
+
+test_that("observed values", {
+  says({ a ~ normal(0, 1); y ~ normal(a, 1) }, "observed `y` has 2 missing values \\(first in rows 2, 4\\).*Drop these rows", list(y = c(1, NA, 2, NA)))
+  says({ a ~ normal(0, 1); y ~ normal(a, 1) }, "infinite value", list(y = c(1, Inf)))
+  says({ a ~ normal(0, 1); y ~ poisson_log(a) }, "1 value outside the support of `poisson_log\\(\\)` \\(first in row 2\\): -1.*It takes counts", list(y = c(1, -1)))
+  says({ a ~ normal(0, 1); y ~ bernoulli_logit(a) }, "It takes 0 or 1", list(y = c(1, 2)))
+  says({ a ~ normal(0, 1); y ~ binomial_logit(3, a) }, "It takes counts from 0 to `size`", list(y = c(1, 4)))
+  says({ a ~ normal(0, 1); y ~ normal(a, 1) }, "is a factor: a number is needed", list(y = factor("u")))
+  says({ a ~ normal(0, 1, dim = 3); y ~ normal(a, 1) }, "has shape length 2, but `loc` of `normal\\(\\)` has shape length 3: the left side must be at least as long", list(y = 1:2))
+  says({ a ~ normal(0, 1, dim = 2); y ~ normal(a, 1) }, "Shapes length 3 \\(`y`\\) and length 2 \\(`loc` of `normal\\(\\)`\\) do not recycle", list(y = 1:3))
+  says({ a ~ normal(0, 1); y ~ normal(a, 1, dim = 3) }, "`dim` asks for 3, but the left side has shape length 2", list(y = 1:2))
+  says({ a ~ normal(0, 1, dim = 2); y ~ multi_normal_cholesky(a, diag(2)) }, "has shape length 3, but the arguments of `multi_normal_cholesky\\(\\)` have size 2", list(y = 1:3))
+  says({ a ~ normal(0, 1, dim = 2); y ~ multi_normal_cholesky(a, diag(2)) }, "has 3 dimensions", list(y = array(0, c(2, 2, 2))))
+  says({ a ~ normal(0, 1); y ~ lkj_corr_cholesky(exp(a)) }, "must be a square matrix", list(y = matrix(0, 2, 3)))
+  says({ a ~ dirichlet(c(1, 1, 1)); y ~ multinomial(5, a) }, "counts of `y` do not sum to `size`", list(y = c(1, 1, 1)))
+})
+
+test_that("what is merely odd draws a message", {
+  told <- function(m, data = list(), keep = NULL) fullrank:::compile_model(m, data, keep)$messages
+  expect_match(told(model({ a ~ normal(0, 1); b <- 2 * a })), "`b` is defined but never used; keep =")
+  expect_match(told(model({ a ~ normal(0, 1); b <- 2 * a; x[1] <- a; x[2] <- b })), "`x` is defined but never used")
+  expect_length(told(model({ a ~ normal(0, 1); b <- 2 * a }), keep = "b"), 0L)
+  expect_length(told(model({ a ~ normal(0, 1); b <- 2 * a; b ~ normal(0, 1) })), 0L)
+  expect_match(told(model({ a ~ normal(0, 1); a ~ normal(0, 1) })), "stands twice; it counts twice")
+})
+
+# ---- programs that the compiler did not write ------------------------------------------------------------------------
+
+test_that("a damaged program is refused, whatever is wrong with it", {
+  y <- rnorm(12)
+  m <- model({
+    mu ~ normal(0, 1, dim = 2)
+    s  ~ lognormal(0, 1)
+    L  ~ lkj_corr_cholesky(2, dim = 2)
+    A <- chol(crossprod(diag(mu) %*% L) + diag(2))
+    x[1] <- s
+    for (t in 2:12) x[t] <- 0.5 * x[t - 1] + A[1, 2]
+    y ~ normal(x, exp(cumsum(mu)[2]))
+    mu ~ multi_normal_cholesky(c(0, 0), A)
+  })
+  program <- fullrank:::compile_model(m, list(y = y))$program
+  z <- matrix(c(0.1, 0.2, 0.3, 0.4), 1L)
+  run <- function(p, z. = z, gradient = TRUE) .Call(fullrank:::fullrank_program_eval, p, z., gradient, FALSE)
+  expect_true(is.finite(run(program)$log_prob))
+  refused <- function(p, pattern = "damaged|internal|no distribution") {
+    message <- tryCatch({ run(p); "" }, error = function(e) conditionMessage(e))
+    expect(grepl(pattern, message), sprintf("a damaged program gave: %s", message))
+  }
+  for (name in names(program)) if (name != "version") refused(program[setdiff(names(program), name)])
+  for (name in setdiff(names(program), c("version"))) {
+    for (bad in list(NULL, "a", NA, -1L, list(), 1.5, list("a"), TRUE)) {
+      p <- program
+      p[name] <- list(bad)
+      if (!identical(p, program)) refused(p)
+    }
+  }
+  refused(NULL)
+  refused(3)
+  refused(list())
+  # every entry of every vector, also those of the loop's body
+  set.seed(4)
+  vectors <- c("op", "len", "arg", "arg_start", "ints", "int_start")
+  outcomes <- character()
+  for (where in c("program", "body")) for (name in vectors) {
+    x <- if (where == "program") program[[name]] else program$bodies[[1L]][[name]]
+    for (k in seq_along(x)) for (value in c(-1L, NA, 100000L, x[k] + 1L)) {
+      p <- program
+      if (where == "program") p[[name]][k] <- value else p$bodies[[1L]][[name]][k] <- value
+      outcomes <- c(outcomes, tryCatch({ run(p); "ran" }, error = function(e) if (grepl("damaged", conditionMessage(e))) "refused" else conditionMessage(e)))
+    }
+  }
+  expect_setequal(unique(outcomes), c("ran", "refused"))
+  expect_gt(mean(outcomes == "refused"), 0.8)
+  for (k in seq_along(program$index)) for (value in c(-1L, NA, 100000L)) {
+    p <- program
+    p$index[[k]][1L] <- value
+    refused(p)
+  }
+  for (field in c("iterations", "n_initial")) for (value in list(-1L, NA_integer_, 1000L, 0L, 2147483647L, "a", NULL)) {
+    if (field == "n_initial" && identical(value, 0L)) next # a loop whose memory starts empty is another program, but a sound one
+    p <- program
+    p$bodies[[1L]][field] <- list(value)
+    refused(p)
+  }
+})
+
+test_that("points and nodes of the wrong kind are refused", {
+  compiled <- fullrank:::compile_model(model({ a ~ normal(0, 1, dim = 2) }), list())
+  run <- function(z) .Call(fullrank:::fullrank_program_eval, compiled$program, z, TRUE, FALSE)
+  for (z in list(NULL, 1, matrix(1, 1, 3), matrix(1L, 1, 2), matrix("a", 1, 2), list(1, 2))) expect_error(run(z), "internal: z is not a matrix with 2 columns")
+  values <- function(nodes) .Call(fullrank:::fullrank_program_values, compiled$program, matrix(0, 1, 2), nodes)
+  for (nodes in list(-1L, 1000L, NA_integer_, 1, "a", NULL)) expect_error(values(nodes), "internal: no")
+})
