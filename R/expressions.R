@@ -37,8 +37,8 @@ eval_call <- function(expr, args, ctx) {
   if (is.null(handler)) {
     fail(ctx, sprintf("`%s()` is not available for values that depend on a latent.", name),
          if (is_dist(name)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", name)
-         else nearest_hint(name, names(language)),
-         "Allowed are ", paste(strwrap(paste(names(language), collapse = " "), 90), collapse = "\n  "))
+         else nearest_hint(name, language_names()),
+         paste(c("Allowed are", strwrap(paste(language_names(), collapse = " "), 90)), collapse = "\n  "))
   }
   call_handler(handler, name, args, ctx)
 }

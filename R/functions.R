@@ -313,3 +313,23 @@ data_functions <- list(
   },
   log_det = function(x) as.numeric(determinant(as.matrix(x))$modulus)
 )
+
+# The table by topic, for the help page and for the message about a function that it does not have.
+language_topics <- list(
+  arithmetic = c("+", "-", "*", "/", "^", "("),
+  `elementwise functions` = c("exp", "log", "log1p", "log2", "log10", "expm1", "sqrt", "abs", "plogis", "qlogis", "pnorm", "tanh", "sin", "cos", "lgamma", "digamma",
+                              "beta", "pmax", "pmin", "ifelse"),
+  `sums and the like` = c("sum", "mean", "prod", "cumsum", "max", "min", "log_sum_exp", "softmax", "dot", "rowSums", "colSums", "rowMeans", "colMeans"),
+  `putting together and taking apart` = c("[", "[[", "c", "cbind", "rbind", "rep", "rev", "matrix", "array", "as.vector", "as.numeric"),
+  matrices = c("%*%", "t", "crossprod", "tcrossprod", "outer", "%o%", "diag", "chol", "solve", "backsolve", "forwardsolve", "log_det"),
+  sizes = c("length", "dim", "nrow", "ncol", "NROW", "NCOL", "seq_along")
+)
+
+language_names <- function() c(unlist(language_topics, use.names = FALSE))
+
+language_help <- function() {
+  lines <- vapply(names(language_topics), function(topic) {
+    sprintf("* %s: %s", topic, paste0("`", language_topics[[topic]], "`", collapse = " "))
+  }, "")
+  paste(lines, collapse = "\n")
+}

@@ -9,15 +9,26 @@
 #'   Without `dim` the shape is what the arguments imply. A latent site needs a continuous distribution.
 #' * an expression of data on the left: `log(y) ~ normal(mu, sigma)`, `y[2:n] ~ normal(phi * y[1:(n - 1)], sigma)`.
 #' * a statement on an expression of latents, or on a name already stated, adds to the density without a Jacobian, as in Stan.
-#' * `name <- expression`: a deterministic value; `x[i] <- expression` fills a vector element by element.
+#' * `name <- expression`: a deterministic value, which may be assigned again; `x[i] <- expression` fills a vector element by element. It is shown
+#'   in draws and summaries on request, see `keep` in [fullrank()].
 #' * `target(expression)`: adds to the log density (`pyro.factor`).
 #' * `for (i in a:b) { }` is unrolled; `if (condition on data) { } else { }` is settled when the model is compiled.
 #'
+#' @section Functions:
 #' An expression that depends on no latent is plain R, evaluated once in the data with the environment of the call behind
-#' it. One that does is restricted to a table of functions with R's own names, meaning and recycling: arithmetic, `exp log
-#' log10 log2 log1p expm1 sqrt abs plogis qlogis pnorm tanh sin cos lgamma digamma beta sum mean prod cumsum max min pmax pmin
-#' rowSums colSums rowMeans colMeans`, `%*% t crossprod tcrossprod outer diag`, `[`, `c cbind rbind rep rev matrix array`, `log_sum_exp
-#' softmax dot ifelse` (its test on data), `chol` (upper, as R's), `solve backsolve forwardsolve log_det`.
+#' it: any R function may stand there. One that does is restricted to a table of functions with R's own names, meaning and recycling, where lengths
+#' that do not recycle evenly are an error. An n x 1 matrix conforms with a vector of length n.
+#'
+#' `r language_help()`
+#'
+#' `pnorm()` and `plogis()` take `lower.tail` and `log.p`, and are exact far out; the test of `ifelse()` and every index must be data. `diag()` of a vector is
+#' diagonal, also for length 1. `chol()` is upper, as R's, and reads the upper triangle. `log_sum_exp()`, `softmax()`, `dot()` and
+#' `log_det()` (the logarithm of a determinant's absolute value) are not R's, and may also be used on data.
+#'
+#' @section Loops:
+#' A loop whose iterations look alike is compiled once: what does not depend on earlier iterations becomes operations on vectors, as if
+#' written so, and a recursion (`s[t] <- f(s[t - 1])`, or a name that carries over) runs in C. `if` on data may stand inside. A loop with indices that depend on values it
+#' computes, or that grows a vector, is unrolled instead, which takes time and memory in proportion to its length.
 #' @return An object of class `fullrank_model`; it prints as written.
 #' @seealso [fullrank()] fits a model, [log_density()] evaluates it, [simulate()][simulate.fullrank_model] draws from it.
 #' @examples

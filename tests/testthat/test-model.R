@@ -259,3 +259,15 @@ test_that("a distribution joined with its link is the same density", {
   # far out where plogis() is 0 or 1
   expect_equal(at(model({ a ~ normal(0, 1000); y ~ bernoulli(plogis(a)) }), list(y = y), 800), ld(800, 0, 1000) - 800, tolerance = 1e-14)
 })
+
+test_that("the help page lists the table of functions", {
+  indexing <- c("[", "[[")
+  expect_setequal(c(fullrank:::language_names()), c(ls(fullrank:::language), indexing))
+  expect_false(any(duplicated(fullrank:::language_names())))
+  promised <- c("exp", "log", "log1p", "expm1", "sqrt", "abs", "plogis", "qlogis", "pnorm", "tanh", "sin", "cos", "lgamma", "digamma", "beta", "sum", "mean", "prod", "cumsum",
+                "max", "min", "pmax", "pmin", "%*%", "t", "crossprod", "tcrossprod", "outer", "diag", "[", "c", "cbind", "rbind", "rep", "log_sum_exp", "softmax", "dot", "ifelse",
+                "chol", "solve", "backsolve", "forwardsolve", "log_det")
+  expect_length(setdiff(promised, fullrank:::language_names()), 0L)
+  help <- fullrank:::language_help()
+  for (name in fullrank:::language_names()) expect_true(grepl(paste0("`", name, "`"), help, fixed = TRUE))
+})
