@@ -140,13 +140,10 @@ check_assignable <- function(name, ctx) {
 }
 
 assign_value <- function(name, value, ctx) {
-  if (is_node(value) || is_parts(value)) {
-    assign(name, value, ctx$latent)
-    suppressWarnings(rm(list = name, envir = ctx$values))
-  } else {
-    suppressWarnings(rm(list = name, envir = ctx$latent))
-    assign(name, value, ctx$values)
-  }
+  latent <- is_node(value) || is_parts(value)
+  other <- if (latent) ctx$values else ctx$latent
+  assign(name, value, if (latent) ctx$latent else ctx$values)
+  if (exists(name, other, inherits = FALSE)) rm(list = name, envir = other)
 }
 
 # x[i] <- value. A vector of data stays R's; one with latent elements is a list of elements.

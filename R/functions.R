@@ -249,7 +249,8 @@ language$tcrossprod <- function(ctx, x, y = x) matrix_product(ctx, x, y, tb = TR
 square_matrix <- function(x, what) {
   d <- value_dim(x)
   if (is.null(d) && value_length(x) == 1L) d <- c(1L, 1L)
-  if (length(d) != 2L || d[1L] != d[2L] || d[1L] == 0L) stop(sprintf("%s must be a square matrix, but its shape is %s", what, shape_text(x)), call. = FALSE)
+  if (length(d) != 2L || d[1L] != d[2L] || d[1L] == 0L)
+    stop(sprintf("%s must be a square matrix, but its shape is %s", what, shape_text(x)), call. = FALSE)
   d[1L]
 }
 
@@ -288,8 +289,9 @@ solve_triangular <- function(ctx, r, x, k, upper.tri, transpose) {
     stop(sprintf("shapes %s and %s do not fit", shape_text(r), shape_text(x)), call. = FALSE)
   }
   m <- dx[2L]
-  t <- if (d[1L] == n && d[2L] == n) as_node(r, ctx) else as_node(pick(ctx, r, as.vector(matrix(seq_len(prod(d)), d[1L])[seq_len(n), seq_len(n)])), ctx)
-  rhs <- if (dx[1L] == n) as_node(x, ctx) else as_node(pick(ctx, x, as.vector(matrix(seq_len(prod(dx)), dx[1L])[seq_len(n), ])), ctx)
+  part <- function(x, d, cols) as_node(pick(ctx, x, as.vector(matrix(seq_len(prod(d)), d[1L])[seq_len(n), cols])), ctx)
+  t <- if (d[1L] == n && d[2L] == n) as_node(r, ctx) else part(r, d, seq_len(n))
+  rhs <- if (dx[1L] == n) as_node(x, ctx) else part(x, dx, seq_len(m))
   flags <- c(plain_flag(upper.tri, "upper.tri"), plain_flag(transpose, "transpose"))
   add_node(ctx$b, "solve_tri", n * m, c(t$id, rhs$id), c(n, m, flags), if (!is.null(value_dim(x))) c(n, m))
 }

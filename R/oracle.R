@@ -64,7 +64,8 @@ oracle_op <- function(op, args, ints, len, p) {
   n <- ints[1L]
   index <- function() p$index[[n + 1L]] + 1L
   switch(op,
-    neg = -a, exp = exp(a), log = quietly(log(a)), log1p = quietly(log1p(a)), expm1 = expm1(a), sqrt = quietly(sqrt(a)), abs = abs(a), square = a^2,
+    neg = -a, exp = exp(a), log = quietly(log(a)), log1p = quietly(log1p(a)), expm1 = expm1(a), sqrt = quietly(sqrt(a)), abs = abs(a),
+    square = a^2,
     plogis = stats::plogis(a), qlogis = quietly(stats::qlogis(a)), log_plogis = stats::plogis(a, log.p = TRUE), softplus = -stats::plogis(-a, log.p = TRUE),
     pnorm = stats::pnorm(a), log_pnorm = stats::pnorm(a, log.p = TRUE), tanh = tanh(a), sin = sin(a), cos = cos(a), lgamma = quietly(lgamma(a)),
     digamma = quietly(digamma(a)), add = a + b, sub = a - b, mul = a * b, div = a / b, pow = quietly(a^b), min = pmin(a, b), max = pmax(a, b),
@@ -75,7 +76,8 @@ oracle_op <- function(op, args, ints, len, p) {
     chol = tryCatch(chol(matrix(a, n)), error = function(e) rep(NaN, n * n)),
     log_det = sum(log(abs(diag(qr.R(qr(matrix(a, n))))))),
     solve = tryCatch(solve(matrix(a, n), matrix(b, n), tol = 0), error = function(e) rep(NaN, len)),
-    solve_tri = tryCatch(backsolve(matrix(a, n), matrix(b, n), upper.tri = ints[3L] == 1L, transpose = ints[4L] == 1L), error = function(e) rep(NaN, len)),
+    solve_tri = tryCatch(backsolve(matrix(a, n), matrix(b, n), upper.tri = ints[3L] == 1L, transpose = ints[4L] == 1L),
+                         error = function(e) rep(NaN, len)),
     stop(sprintf("The oracle has no operation `%s`.", op), call. = FALSE)
   )
 }
@@ -134,7 +136,8 @@ oracle_vector_site <- function(z, ints) {
   map <- names(bijection_codes)[match(ints[3L], bijection_codes)]
   N <- ints[4L]
   K <- ints[5L]
-  free <- switch(map, simplex = K - 1L, ordered = K, corr_cholesky = K * (K - 1L) / 2L, stop(sprintf("The oracle has no bijection `%s`.", map), call. = FALSE))
+  free <- switch(map, simplex = K - 1L, ordered = K, corr_cholesky = K * (K - 1L) / 2L,
+                 stop(sprintf("The oracle has no bijection `%s`.", map), call. = FALSE))
   x <- matrix(z[ints[1L] + seq_len(N * free)], N, free)
   f <- switch(map, simplex = oracle_simplex, ordered = oracle_ordered, corr_cholesky = oracle_corr_cholesky)
   events <- lapply(seq_len(N), function(e) f(x[e, ], K))

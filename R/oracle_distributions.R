@@ -91,7 +91,8 @@ oracle_log_density <- local({
     poisson_log = rows(function(x, log_rate) x * log_rate - exp(log_rate) - lgamma(x + 1)),
     neg_binomial = rows(function(x, mean, size) stats::dnbinom(x, size = size, mu = mean, log = TRUE)),
     neg_binomial_log = rows(function(x, log_mean, size) {
-      lgamma(x + size) - lgamma(size) - lgamma(x + 1) + size * stats::plogis(log(size) - log_mean, log.p = TRUE) + x * stats::plogis(log_mean - log(size), log.p = TRUE)
+      lgamma(x + size) - lgamma(size) - lgamma(x + 1) + size * stats::plogis(log(size) - log_mean, log.p = TRUE) +
+        x * stats::plogis(log_mean - log(size), log.p = TRUE)
     }),
     geometric = rows(function(x, prob) stats::dgeom(x, prob, log = TRUE)),
     beta_binomial = rows(function(x, size, shape1, shape2) lchoose(size, x) + lbeta(x + shape1, size - x + shape2) - lbeta(shape1, shape2)),

@@ -18,19 +18,50 @@ new_builder <- function() {
   b <- new.env(parent = emptyenv())
   b$codes <- as.list(op_codes())
   b$n <- 0L
-  b$op <- integer(64)
-  b$len <- integer(64)
-  b$args <- vector("list", 64)
-  b$ints <- vector("list", 64)
-  b$constants <- list()
-  b$constant_node <- integer()
+  node_store(b)
   b$known <- new.env(parent = emptyenv()) # numbers of constants, by their length and some values
-  b$index <- list()
   b$bodies <- list()
   b$dists <- character()
   b$terms <- character()
   b$d <- 0L
   b
+}
+
+# The vectors that grow by one entry a node. They live in a closure, where R changes an entry in place; of a vector in an
+# environment it makes a copy each time.
+node_store <- function(b) {
+  op <- integer(64)
+  len <- integer(64)
+  args <- vector("list", 64)
+  ints <- vector("list", 64)
+  constants <- list()
+  constant_node <- integer()
+  index <- list()
+  makeActiveBinding("op", function(v) if (missing(v)) op else op <<- v, b)
+  makeActiveBinding("len", function(v) if (missing(v)) len else len <<- v, b)
+  makeActiveBinding("args", function(v) if (missing(v)) args else args <<- v, b)
+  makeActiveBinding("ints", function(v) if (missing(v)) ints else ints <<- v, b)
+  makeActiveBinding("constants", function(v) if (missing(v)) constants else constants <<- v, b)
+  makeActiveBinding("constant_node", function(v) if (missing(v)) constant_node else constant_node <<- v, b)
+  makeActiveBinding("index", function(v) if (missing(v)) index else index <<- v, b)
+  b$push_node <- function(n, code, length, reads, attributes) {
+    if (n > length(op)) {
+      grown <- 2L * length(op)
+      length(op) <<- grown
+      length(len) <<- grown
+      length(args) <<- grown
+      length(ints) <<- grown
+    }
+    op[n] <<- code
+    len[n] <<- length
+    args[[n]] <<- reads
+    ints[[n]] <<- attributes
+  }
+  b$push_constant <- function(x, id) {
+    constants[[length(constants) + 1L]] <<- x
+    constant_node[length(constants)] <<- id
+  }
+  b$push_index <- function(x) index[[length(index) + 1L]] <<- x
 }
 
 # A value that depends on a latent: `id` counts nodes from 0, `dim` is NULL for a plain vector.
@@ -52,17 +83,7 @@ add_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL)
 
 add_plain_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL) {
   n <- b$n + 1L
-  if (n > length(b$op)) {
-    grown <- 2L * length(b$op)
-    length(b$op) <- grown
-    length(b$len) <- grown
-    length(b$args) <- grown
-    length(b$ints) <- grown
-  }
-  b$op[n] <- b$codes[[op]]
-  b$len[n] <- as.integer(len)
-  b$args[[n]] <- as.integer(args)
-  b$ints[[n]] <- as.integer(ints)
+  b$push_node(n, b$codes[[op]], as.integer(len), as.integer(args), as.integer(ints))
   b$n <- n
   new_node(n - 1L, as.integer(len), dim)
 }
@@ -72,19 +93,18 @@ add_constant <- function(b, x) {
   if (!is.null(b$outer)) return(loop_input(b, add_constant(b$outer, x)))
   x <- as.double(x)
   n <- length(x)
-  key <- paste(n, if (n) format(x[c(1L, (n + 1L) %/% 2L, n)], digits = 17L), collapse = " ")
+  key <- paste(c(n, if (n) sprintf("%.17g", x[c(1L, (n + 1L) %/% 2L, n)])), collapse = " ")
   for (at in b$known[[key]]) if (at <= length(b$constants) && identical(b$constants[[at]], x)) return(new_node(b$constant_node[at], n))
   at <- length(b$constants) + 1L
-  b$constants[[at]] <- x
   node <- add_node(b, "const", n, ints = at - 1L)
-  b$constant_node[at] <- node$id
+  b$push_constant(x, node$id)
   assign(key, c(b$known[[key]], at), b$known)
   node
 }
 
 add_index <- function(b, index) {
   if (!is.null(b$outer)) return(add_index(b$outer, index))
-  b$index[[length(b$index) + 1L]] <- as.integer(index) - 1L
+  b$push_index(as.integer(index) - 1L)
   length(b$index) - 1L
 }
 

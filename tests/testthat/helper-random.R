@@ -391,8 +391,8 @@ gradient_fault <- function(fn, z, gradient) {
 
 # ---- a smaller model with the same kind of fault ----------------------------------------------------------------------------
 
-shrink_model <- function(m, seed, kind) {
-  still <- function(candidate) identical(tryCatch(model_fault(candidate, seed)$kind, error = function(e) NULL), kind)
+shrink_model <- function(m, seed, kind, fault = model_fault) {
+  still <- function(candidate) identical(tryCatch(fault(candidate, seed)$kind, error = function(e) NULL), kind)
   repeat {
     smaller <- Find(still, smaller_models(m))
     if (is.null(smaller)) return(m)

@@ -234,6 +234,20 @@ test_that("loops that cannot be traced are unrolled", {
   }), list(), bodies = 3L)
 })
 
+test_that("empty loops, loops over vectors, else if", {
+  ld <- function(m, data, z) log_density(m, data)$fn(z)
+  expect_equal(ld(model({ a ~ normal(0, 1); for (i in seq_len(0)) target(a) }), list(), 0.5), dnorm(0.5, log = TRUE))
+  expect_equal(ld(model({ a ~ normal(0, 1); for (v in c(0.5, -2, 3)) target(a * v) }), list(), 0.5), dnorm(0.5, log = TRUE) + 0.75)
+  expect_equal(ld(model({ a ~ normal(0, 1); for (v in w) target(a * v) }), list(w = seq(0.1, 2, by = 0.1)), 0.5), dnorm(0.5, log = TRUE) + 0.5 * 21)
+  expect_equal(ld(model({ a ~ normal(0, 1, dim = 2); for (g in c("u", "v")) if (g == "u") target(a[1]) else if (g == "v") target(2 * a[2]) else target(100) }), list(), c(0.5, 0.2)),
+               sum(dnorm(c(0.5, 0.2), log = TRUE)) + 0.9)
+  expect_equal(ld(model({ a ~ normal(0, 1); for (i in 1:3) for (j in 1:2) { if (i > j) next_one <- a * i else next_one <- j; target(next_one) } }), list(), 0.5),
+               dnorm(0.5, log = TRUE) + 1 + 2 + 1 + 2 + 1.5 + 1.5)
+  # the loop's variable is gone, a value of the last iteration stays
+  expect_equal(ld(model({ a ~ normal(0, 1); for (i in 1:10) { k <- i; b <- a * i }; target(b + k) }), list(), 0.5), dnorm(0.5, log = TRUE) + 15)
+  expect_error(log_density(model({ a ~ normal(0, 1); for (i in 1:10) b <- a * i; target(i * b) }), list()), "`i` is neither")
+})
+
 test_that("errors in a loop name the statement, traced or not", {
   expect_error(log_density(model({ a ~ normal(0, 1); for (t in 1:20) y[t] ~ normal(a + nobody[t], 1) }), series), "`nobody` is neither in the data")
   expect_error(log_density(model({ a ~ normal(0, 1); for (t in 1:20) x[t] <- a * x[t - 1] }), series), "In statement 3, `x\\[t\\] <- a")

@@ -19,3 +19,17 @@ test_that("random models agree in C, in R, and with central differences", {
   }
   expect_identical(faults, 0L)
 })
+
+test_that("a fault is found and made small", {
+  fn <- function(z) sin(z[, 1L]) + z[, 2L]^2
+  expect_null(gradient_fault(fn, c(0.3, 0.4), c(cos(0.3), 0.8)))
+  expect_match(gradient_fault(fn, c(0.3, 0.4), c(cos(0.3), 0.8001))$what, "coordinate 2: 0.8001, central difference 0.8")
+  set.seed(11)
+  m <- random_model()
+  m$statements <- c(m$statements, quote(w <- 1 + 2 * exp(cos(z0) * 3)), quote(target(5)))
+  small <- shrink_model(m, 1, "cos", function(m, seed) if ("cos" %in% all.names(as_statements(m))) list(kind = "cos"))
+  expect_identical(small$statements, list(quote(w <- cos(z0))))
+  # a model that R and the compiler understand differently
+  odd <- list(statements = list(quote(s1 ~ normal(0, 1)), quote(target(sum(diag(s1 + 2) + 1)))), data = list())
+  expect_identical(model_fault(odd, 3)$kind, "statements")
+})
