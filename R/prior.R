@@ -12,7 +12,7 @@ sample_statement <- function(compiled, statement, z, seed, stream, element) {
   args <- lapply(statement$args, arg_values, compiled = compiled, z = z)
   dist <- dist_table()[[statement$dist]]
   seed <- mix_seed(seed, element)
-  if (dist$event == "scalar") {
+  if (dist$by_rows) {
     n <- nrow(z) * statement$length
     flat <- lapply(args, function(a) as.vector(if (ncol(a) == 1L) a[, rep(1L, statement$length)] else a))
     return(matrix(.Call(fullrank_dist_sample, statement$dist, n, unname(flat), 1L, seed, streams[[stream]]), nrow(z)))
@@ -33,7 +33,7 @@ sample_events <- function(statement, dist, args, S, seed, stream) {
         if (arg$event == "matrix") matrix(x, K) else x
       }, args, dist$args)
       draw <- .Call(fullrank_dist_sample, statement$dist, 1L, unname(event), K, mix_seed(seed, s * N + i), streams[[stream]])
-      at <- if (dist$event == "matrix") seq_len(K * K) else seq.int(i, by = N, length.out = K)
+      at <- switch(dist$event, scalar = i, matrix = seq_len(K * K), seq.int(i, by = N, length.out = K))
       out[s, at] <- draw
     }
   }

@@ -295,7 +295,7 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
   check_left_dim(x, exprs, ctx)
   if (is_node(x) && dist$discrete) fail(ctx, sprintf("`%s` depends on a latent, but `%s()` is a discrete distribution.", statement_text(left), dist_name))
   label <- if (is.symbol(left)) as.character(left) else statement_text(left)
-  if (dist$event == "scalar") {
+  if (dist$by_rows) {
     n <- value_length(x)
     args <- Map(function(a, arg) fit_scalar_arg(a, arg, x, n, left, dist_name, ctx), args, dist$args)
     N <- n; K <- 1L
@@ -306,7 +306,7 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
     args <- Map(function(a, arg) fit_event_arg(a, arg, N, K, ctx, dist_name), args, dist$args)
   }
   if (!is_node(x)) {
-    check_observed(x, dist, args, label, dist_name, ctx)
+    check_observed(x, dist, args, label, dist_name, ctx, if (dist$support == "category") K + dist$cutpoints else Inf)
     ctx$observed[[length(ctx$observed) + 1L]] <- list(
       name = label, dist = dist_name, args = lapply(args, compact_arg), N = as.integer(N), K = as.integer(K),
       dim = dim(x), length = length(x), names = names(x))
@@ -366,6 +366,10 @@ left_events <- function(x, dist, K, left, name, ctx) {
     return(list(N = 1L, K = d[1L]))
   }
   if (length(d) > 2L) fail(ctx, sprintf("`%s` has %d dimensions: `%s()` takes a vector, or a matrix with one observation a row.", statement_text(left), length(d), name))
+  if (dist$event == "scalar") {
+    if (is.na(K)) fail(ctx, sprintf("The number of categories of `%s()` is not known: its vector has one element only.", name))
+    return(list(N = n, K = K))
+  }
   size <- if (length(d) == 2L) list(N = d[1L], K = d[2L]) else list(N = 1L, K = n)
   if (length(d) == 2L && d[2L] == 1L && !is.na(K) && K == d[1L]) size <- list(N = 1L, K = n)
   if (!is.na(K) && K != size$K && K != 1L) {
@@ -374,7 +378,7 @@ left_events <- function(x, dist, K, left, name, ctx) {
   size
 }
 
-check_observed <- function(x, dist, args, label, dist_name, ctx) {
+check_observed <- function(x, dist, args, label, dist_name, ctx, categories = Inf) {
   missing <- is.na(x)
   if (any(missing)) {
     fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(missing), if (sum(missing) == 1L) "" else "s", first_rows(missing)),
@@ -385,7 +389,7 @@ check_observed <- function(x, dist, args, label, dist_name, ctx) {
     fail(ctx, sprintf("The observed `%s` has %d infinite value%s (first in %s).", label, sum(infinite), if (sum(infinite) == 1L) "" else "s", first_rows(infinite)))
   }
   data_args <- lapply(args, function(a) if (!is_node(a)) as.vector(a))
-  bad <- outside_support(dist, x, data_args)
+  bad <- outside_support(dist, x, data_args, categories)
   if (any(bad)) {
     at <- which(as.vector(bad))
     fail(ctx, sprintf("The observed `%s` has %d value%s outside the support of `%s()` (first in %s): %s.", label, length(at), if (length(at) == 1L) "" else "s",
@@ -412,7 +416,7 @@ add_density <- function(x, name, dist, args, N, K, term_name, ctx) {
   term <- add_term(b, term_name)
   ids <- vapply(c(list(x), unname(args)), function(v) as_node(v, ctx)$id, 0L)
   which_dist <- add_dist(b, name)
-  if (dist$event == "scalar") {
+  if (dist$by_rows) {
     add_node(b, "density", 1L, ids, c(which_dist, term))
   } else {
     add_node(b, "density_event", 1L, ids, c(which_dist, term, N, K))
