@@ -3,6 +3,10 @@
 compile_sample <- function(s, ctx) {
   left <- s[[2L]]
   dist_call <- s[[3L]]
+  if (is_wrapper(statement_head(dist_call))) {
+    wrapped_statement(left, dist_call, ctx)
+    return(check_repetition(s, ctx))
+  }
   name <- dist_name(dist_call, ctx)
   dist <- dist_table()[[name]]
   exprs <- match_dist_args(name, dist_call, function(...) fail(ctx, ...))
@@ -18,8 +22,8 @@ dist_name <- function(call, ctx) {
   name <- statement_head(call)
   if (!nzchar(name)) fail(ctx, "The right side of `~` must be a distribution, as in `normal(0, 1)`.")
   if (!is_dist(name)) {
-    fail(ctx, sprintf("There is no distribution `%s()`.", name), nearest_hint(name, names(dist_table())),
-         paste0("Known are ", paste(names(dist_table()), collapse = ", "), "."))
+    known <- c(names(dist_table()), names(wrapper_forms))
+    fail(ctx, sprintf("There is no distribution `%s()`.", name), nearest_hint(name, known), paste0("Known are ", paste(known, collapse = ", "), "."))
   }
   name
 }
@@ -57,11 +61,11 @@ eval_dist_args <- function(name, dist, exprs, ctx) {
 check_data_argument <- function(x, arg, name, ctx) {
   if (anyNA(x)) fail(ctx, sprintf("`%s` of `%s()` has missing values (%d of %d).", arg$name, name, sum(is.na(x)), length(x)))
   if (!length(x)) fail(ctx, sprintf("`%s` of `%s()` is empty.", arg$name, name))
-  bad <- switch(arg$support, positive = , positive_vector = x <= 0, nonnegative = x < 0, unit = x < 0 | x > 1, count = x < 0 | x != floor(x),
+  bad <- switch(arg$support, positive = , positive_vector = x <= 0, nonnegative = x < 0, unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1, count = x < 0 | x != floor(x),
                 cholesky = , corr_cholesky = if (is.matrix(x) && nrow(x) == ncol(x)) (row(x) == col(x) & x <= 0) | (row(x) < col(x) & x != 0) else x <= 0,
                 FALSE)
   if (any(bad)) {
-    need <- switch(arg$support, positive = , positive_vector = "positive", nonnegative = "at least 0", unit = "between 0 and 1", count = "a count",
+    need <- switch(arg$support, positive = , positive_vector = "positive", nonnegative = "at least 0", open_unit = "between 0 and 1, both excluded", unit = "between 0 and 1", count = "a count",
                    "a lower triangular matrix with a positive diagonal")
     fail(ctx, sprintf("`%s` of `%s()` must be %s, but it has %s.", arg$name, name, need, paste(utils::head(format(x[bad]), 3L), collapse = ", ")))
   }
@@ -218,13 +222,13 @@ events_implied <- function(dist, args, K) {
 }
 
 # The site's node: the bijection from its coordinates in z to its support.
-add_site <- function(site, dist, ctx) {
+add_site <- function(site, dist, ctx, bounds = NULL) {
   b <- ctx$b
   term <- add_term(b, site$name)
   map <- switch(dist$support, simplex = "simplex", corr_cholesky = "corr_cholesky", "bounded")
   dim <- if (length(site$dim) > 1L) site$dim
   if (map == "bounded") {
-    bounds <- site_bounds(dist, site, ctx)
+    if (is.null(bounds)) bounds <- site_bounds(dist, site, ctx)
     site$free <- site$length
     node <- add_node(b, "site_bounded", site$length, c(as_node(bounds$lower, ctx)$id, as_node(bounds$upper, ctx)$id), c(b$d, term), dim)
     constant <- !is_node(bounds$lower) && !is_node(bounds$upper)
@@ -239,6 +243,12 @@ add_site <- function(site, dist, ctx) {
     coords <- free_labels(site, map)
     site$varies <- if (map == "simplex") rep(TRUE, site$length) else as.vector(lower.tri(diag(site$K), diag = TRUE) & row(diag(site$K)) > 1L)
   }
+  finish_site(site, node, map, coords, ctx)
+}
+
+# The site's entry, and its name for the statements that follow.
+finish_site <- function(site, node, map, coords, ctx) {
+  b <- ctx$b
   node$dimnames <- site$dimnames
   site$map <- map
   site$offset <- b$d
@@ -275,7 +285,7 @@ site_bounds <- function(dist, site, ctx) {
   bounds <- switch(dist$support,
     real = , real_vector = list(lower = -Inf, upper = Inf),
     positive = , nonnegative = , positive_vector = list(lower = 0, upper = Inf),
-    unit = list(lower = 0, upper = 1),
+    unit = , open_unit = list(lower = 0, upper = 1),
     bounded = list(lower = arg(dist$lower_arg, -Inf), upper = arg(dist$upper_arg, Inf)),
     fail(ctx, sprintf("A site with support '%s' cannot be latent in this version.", dist$support))
   )

@@ -354,7 +354,7 @@ SEXP fullrank_dist_log_prob(SEXP name, SEXP x, SEXP args, SEXP gradient, SEXP wi
 static void read_single(dist_call *call, SEXP name, SEXP args, SEXP K)
 {
   call->dist = find_dist(name);
-  call->K = call->dist->event == FR_SCALAR ? 1 : Rf_asInteger(K);
+  call->K = call->dist->rows ? 1 : Rf_asInteger(K);
   call->N = 1;
   if (call->K < 1) Rf_error("internal: `K` is below 1");
   read_args(call, args);
