@@ -78,7 +78,7 @@ log_prob_of <- function(x, d, n, ctx) {
   switch(if (is.null(d$wrapper)) "plain" else d$wrapper,
     plain = plain_log_prob(x, d, n, ctx),
     ordered = log_prob_of(x, d$parts[[1L]], n, ctx),
-    truncated = binary_any(ctx, "sub", log_prob_of(x, d$parts[[1L]], n, ctx), interval_log_prob(d$parts[[1L]], d$extra$lower, d$extra$upper, ctx), "-"),
+    truncated = truncated_log_prob(x, d, n, ctx),
     censored = censored_log_prob(x, d, n, ctx),
     zero_inflated = inflated_log_prob(x, d, n, ctx),
     mixture = mixture_log_prob(x, d, n, ctx)
@@ -96,6 +96,18 @@ plain_log_prob <- function(x, d, n, ctx) {
   node <- add_node(ctx$b, "log_prob", n, ids, add_dist(ctx$b, d$dist))
   base <- if (!is_node(x) && dist$discrete) .Call(fullrank_dist_base, d$dist, as.double(x), lapply(unname(args), function(a) if (is_node(a)) NULL else as.double(a)))
   if (is.null(base) || all(base == 0)) node else binary(ctx, "add", node, base, "+")
+}
+
+# Data outside the bounds (the zeros of a zero-inflated count above 0, say) have density 0.
+truncated_log_prob <- function(x, d, n, ctx) {
+  bounds <- d$extra[c("lower", "upper")]
+  outside <- if (is_node(x)) FALSE else Reduce(`|`, Map(function(b, beyond) if (is_node(b)) FALSE else beyond(as.vector(x), rep_len(b, n)), bounds, list(`<`, `>`)))
+  if (any(outside)) {
+    inside <- which(!outside)
+    return(by_rows(list(rep(-Inf, n - length(inside)), if (length(inside)) log_prob_of(x[inside], part_rows(d, inside, n, ctx), length(inside), ctx)),
+                   list(which(outside), inside), n, ctx))
+  }
+  binary_any(ctx, "sub", log_prob_of(x, d$parts[[1L]], n, ctx), interval_log_prob(d$parts[[1L]], bounds$lower, bounds$upper, ctx), "-")
 }
 
 # log P(lower <= X <= upper): as long as its longest argument.
