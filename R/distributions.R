@@ -43,15 +43,16 @@ match_dist_args <- function(name, call, fail) {
 }
 
 # Which elements of x (a vector; a matrix with one event a row for vector distributions) lie outside the
-# support of an observed value. `args` holds data arguments (NULL when latent).
-outside_support <- function(dist, x, args) {
+# support of an observed value. `args` holds data arguments (NULL when latent), `categories` is how many there are.
+outside_support <- function(dist, x, args, categories = Inf) {
   whole <- function(v) v == floor(v)
   size <- if (dist$size_arg > 0L) args[[dist$size_arg]]
   bound <- function(k, default) if (k > 0L && is.numeric(args[[k]])) args[[k]] else default
   switch(dist$support,
     real = , real_vector = is.infinite(x) & FALSE,
     positive = , nonnegative = , positive_vector = x < 0,
-    unit = x < 0 | x > 1,
+    unit = , open_unit = x < 0 | x > 1,
+    category = x < 1 | !whole(x) | x > categories,
     bounded = x < bound(dist$lower_arg, -Inf) | x > bound(dist$upper_arg, Inf),
     binary = x != 0 & x != 1,
     count = x < 0 | !whole(x),
@@ -73,7 +74,7 @@ outside_support <- function(dist, x, args) {
 
 support_text <- function(dist) {
   switch(dist$support,
-    positive = , nonnegative = , positive_vector = "positive numbers", unit = "numbers between 0 and 1",
+    positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", category = "categories 1, 2, ... as numbers",
     bounded = "numbers between its bounds", binary = "0 or 1", count = "counts 0, 1, 2, ...",
     count_to_size = "counts from 0 to `size`", count_vector = "counts", simplex = "vectors of shares that sum to 1",
     corr_cholesky = "Cholesky factors of correlation matrices", cholesky = "Cholesky factors", "numbers")

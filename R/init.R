@@ -147,13 +147,14 @@ sample_site <- function(compiled, site, k, n, z, seed) {
 
 # NULL for what has no elementwise median.
 site_median <- function(compiled, site, k, n, z, seed) {
+  if (!is.null(site$wrapped) && site$wrapped$wrapper == "ordered") return(NULL)
   if (dist_table()[[site$dist]]$event != "scalar") return(NULL)
   apply(sample_site(compiled, site, k, n, z, seed), 2L, function(x) sort(x, na.last = TRUE)[(length(x) + 1L) %/% 2L])
 }
 
 start_mean <- function(compiled, site, k, z, seed) {
   args <- lapply(site$args, function(a) as.vector(arg_values(compiled, a, matrix(z, 1L))))
-  value <- site_mean(site, args)
+  value <- if (is.null(site$wrapped)) site_mean(site, args) else NA
   if (!all(is.finite(value))) value <- site_median(compiled, site, k, 15L, z, seed)
   start_value(compiled, site, value, z)
 }

@@ -9,10 +9,11 @@ arg_values <- function(compiled, arg, z) {
 # One draw of a statement's value at each row of z: S x length. `statement` is a latent site or an observed one.
 # `element` keeps the draws of different statements apart.
 sample_statement <- function(compiled, statement, z, seed, stream, element) {
+  if (!is.null(statement$wrapped)) return(sample_wrapped(compiled, statement$wrapped, statement$length, z, mix_seed(seed, element), stream))
   args <- lapply(statement$args, arg_values, compiled = compiled, z = z)
   dist <- dist_table()[[statement$dist]]
   seed <- mix_seed(seed, element)
-  if (dist$event == "scalar") {
+  if (dist$by_rows) {
     n <- nrow(z) * statement$length
     flat <- lapply(args, function(a) as.vector(if (ncol(a) == 1L) a[, rep(1L, statement$length)] else a))
     return(matrix(.Call(fullrank_dist_sample, statement$dist, n, unname(flat), 1L, seed, streams[[stream]]), nrow(z)))
@@ -33,7 +34,7 @@ sample_events <- function(statement, dist, args, S, seed, stream) {
         if (arg$event == "matrix") matrix(x, K) else x
       }, args, dist$args)
       draw <- .Call(fullrank_dist_sample, statement$dist, 1L, unname(event), K, mix_seed(seed, s * N + i), streams[[stream]])
-      at <- if (dist$event == "matrix") seq_len(K * K) else seq.int(i, by = N, length.out = K)
+      at <- switch(dist$event, scalar = i, matrix = seq_len(K * K), seq.int(i, by = N, length.out = K))
       out[s, at] <- draw
     }
   }

@@ -3,6 +3,10 @@
 compile_sample <- function(s, ctx) {
   left <- s[[2L]]
   dist_call <- s[[3L]]
+  if (is_wrapper(statement_head(dist_call))) {
+    wrapped_statement(left, dist_call, ctx)
+    return(check_repetition(s, ctx))
+  }
   name <- dist_name(dist_call, ctx)
   dist <- dist_table()[[name]]
   exprs <- match_dist_args(name, dist_call, function(...) fail(ctx, ...))
@@ -18,8 +22,8 @@ dist_name <- function(call, ctx) {
   name <- statement_head(call)
   if (!nzchar(name)) fail(ctx, "The right side of `~` must be a distribution, as in `normal(0, 1)`.")
   if (!is_dist(name)) {
-    fail(ctx, sprintf("There is no distribution `%s()`.", name), nearest_hint(name, names(dist_table())),
-         paste0("Known are ", paste(names(dist_table()), collapse = ", "), "."))
+    known <- c(names(dist_table()), names(wrapper_forms))
+    fail(ctx, sprintf("There is no distribution `%s()`.", name), nearest_hint(name, known), paste0("Known are ", paste(known, collapse = ", "), "."))
   }
   name
 }
@@ -57,11 +61,11 @@ eval_dist_args <- function(name, dist, exprs, ctx) {
 check_data_argument <- function(x, arg, name, ctx) {
   if (anyNA(x)) fail(ctx, sprintf("`%s` of `%s()` has missing values (%d of %d).", arg$name, name, sum(is.na(x)), length(x)))
   if (!length(x)) fail(ctx, sprintf("`%s` of `%s()` is empty.", arg$name, name))
-  bad <- switch(arg$support, positive = , positive_vector = x <= 0, nonnegative = x < 0, unit = x < 0 | x > 1, count = x < 0 | x != floor(x),
+  bad <- switch(arg$support, positive = , positive_vector = x <= 0, nonnegative = x < 0, unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1, count = x < 0 | x != floor(x),
                 cholesky = , corr_cholesky = if (is.matrix(x) && nrow(x) == ncol(x)) (row(x) == col(x) & x <= 0) | (row(x) < col(x) & x != 0) else x <= 0,
                 FALSE)
   if (any(bad)) {
-    need <- switch(arg$support, positive = , positive_vector = "positive", nonnegative = "at least 0", unit = "between 0 and 1", count = "a count",
+    need <- switch(arg$support, positive = , positive_vector = "positive", nonnegative = "at least 0", open_unit = "between 0 and 1, both excluded", unit = "between 0 and 1", count = "a count",
                    "a lower triangular matrix with a positive diagonal")
     fail(ctx, sprintf("`%s` of `%s()` must be %s, but it has %s.", arg$name, name, need, paste(utils::head(format(x[bad]), 3L), collapse = ", ")))
   }
@@ -218,13 +222,13 @@ events_implied <- function(dist, args, K) {
 }
 
 # The site's node: the bijection from its coordinates in z to its support.
-add_site <- function(site, dist, ctx) {
+add_site <- function(site, dist, ctx, bounds = NULL) {
   b <- ctx$b
   term <- add_term(b, site$name)
   map <- switch(dist$support, simplex = "simplex", corr_cholesky = "corr_cholesky", "bounded")
   dim <- if (length(site$dim) > 1L) site$dim
   if (map == "bounded") {
-    bounds <- site_bounds(dist, site, ctx)
+    if (is.null(bounds)) bounds <- site_bounds(dist, site, ctx)
     site$free <- site$length
     node <- add_node(b, "site_bounded", site$length, c(as_node(bounds$lower, ctx)$id, as_node(bounds$upper, ctx)$id), c(b$d, term), dim)
     constant <- !is_node(bounds$lower) && !is_node(bounds$upper)
@@ -239,6 +243,12 @@ add_site <- function(site, dist, ctx) {
     coords <- free_labels(site, map)
     site$varies <- if (map == "simplex") rep(TRUE, site$length) else as.vector(lower.tri(diag(site$K), diag = TRUE) & row(diag(site$K)) > 1L)
   }
+  finish_site(site, node, map, coords, ctx)
+}
+
+# The site's entry, and its name for the statements that follow.
+finish_site <- function(site, node, map, coords, ctx) {
+  b <- ctx$b
   node$dimnames <- site$dimnames
   site$map <- map
   site$offset <- b$d
@@ -275,7 +285,7 @@ site_bounds <- function(dist, site, ctx) {
   bounds <- switch(dist$support,
     real = , real_vector = list(lower = -Inf, upper = Inf),
     positive = , nonnegative = , positive_vector = list(lower = 0, upper = Inf),
-    unit = list(lower = 0, upper = 1),
+    unit = , open_unit = list(lower = 0, upper = 1),
     bounded = list(lower = arg(dist$lower_arg, -Inf), upper = arg(dist$upper_arg, Inf)),
     fail(ctx, sprintf("A site with support '%s' cannot be latent in this version.", dist$support))
   )
@@ -295,7 +305,7 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
   check_left_dim(x, exprs, ctx)
   if (is_node(x) && dist$discrete) fail(ctx, sprintf("`%s` depends on a latent, but `%s()` is a discrete distribution.", statement_text(left), dist_name))
   label <- if (is.symbol(left)) as.character(left) else statement_text(left)
-  if (dist$event == "scalar") {
+  if (dist$by_rows) {
     n <- value_length(x)
     args <- Map(function(a, arg) fit_scalar_arg(a, arg, x, n, left, dist_name, ctx), args, dist$args)
     N <- n; K <- 1L
@@ -306,7 +316,7 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
     args <- Map(function(a, arg) fit_event_arg(a, arg, N, K, ctx, dist_name), args, dist$args)
   }
   if (!is_node(x)) {
-    check_observed(x, dist, args, label, dist_name, ctx)
+    check_observed(x, dist, args, label, dist_name, ctx, if (dist$support == "category") K + dist$cutpoints else Inf)
     ctx$observed[[length(ctx$observed) + 1L]] <- list(
       name = label, dist = dist_name, args = lapply(args, compact_arg), N = as.integer(N), K = as.integer(K),
       dim = dim(x), length = length(x), names = names(x))
@@ -366,6 +376,10 @@ left_events <- function(x, dist, K, left, name, ctx) {
     return(list(N = 1L, K = d[1L]))
   }
   if (length(d) > 2L) fail(ctx, sprintf("`%s` has %d dimensions: `%s()` takes a vector, or a matrix with one observation a row.", statement_text(left), length(d), name))
+  if (dist$event == "scalar") {
+    if (is.na(K)) fail(ctx, sprintf("The number of categories of `%s()` is not known: its vector has one element only.", name))
+    return(list(N = n, K = K))
+  }
   size <- if (length(d) == 2L) list(N = d[1L], K = d[2L]) else list(N = 1L, K = n)
   if (length(d) == 2L && d[2L] == 1L && !is.na(K) && K == d[1L]) size <- list(N = 1L, K = n)
   if (!is.na(K) && K != size$K && K != 1L) {
@@ -374,7 +388,7 @@ left_events <- function(x, dist, K, left, name, ctx) {
   size
 }
 
-check_observed <- function(x, dist, args, label, dist_name, ctx) {
+check_observed <- function(x, dist, args, label, dist_name, ctx, categories = Inf) {
   missing <- is.na(x)
   if (any(missing)) {
     fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(missing), if (sum(missing) == 1L) "" else "s", first_rows(missing)),
@@ -385,7 +399,7 @@ check_observed <- function(x, dist, args, label, dist_name, ctx) {
     fail(ctx, sprintf("The observed `%s` has %d infinite value%s (first in %s).", label, sum(infinite), if (sum(infinite) == 1L) "" else "s", first_rows(infinite)))
   }
   data_args <- lapply(args, function(a) if (!is_node(a)) as.vector(a))
-  bad <- outside_support(dist, x, data_args)
+  bad <- outside_support(dist, x, data_args, categories)
   if (any(bad)) {
     at <- which(as.vector(bad))
     fail(ctx, sprintf("The observed `%s` has %d value%s outside the support of `%s()` (first in %s): %s.", label, length(at), if (length(at) == 1L) "" else "s",
@@ -412,7 +426,7 @@ add_density <- function(x, name, dist, args, N, K, term_name, ctx) {
   term <- add_term(b, term_name)
   ids <- vapply(c(list(x), unname(args)), function(v) as_node(v, ctx)$id, 0L)
   which_dist <- add_dist(b, name)
-  if (dist$event == "scalar") {
+  if (dist$by_rows) {
     add_node(b, "density", 1L, ids, c(which_dist, term))
   } else {
     add_node(b, "density_event", 1L, ids, c(which_dist, term, N, K))

@@ -33,9 +33,13 @@ unconstrain_site <- function(compiled, site, value, z) {
 }
 
 bijection_inverse <- function(compiled, site, value, z) {
+  if (site$map == "ordered_above") {
+    steps <- diff(c(as.vector(arg_values(compiled, site$floor, matrix(z, 1L))), as.vector(value)))
+    return(list(x = suppressWarnings(log(steps)), status = as.integer(!(steps > 0))))
+  }
   if (site$map != "bounded") {
     events <- matrix(as.double(value), site$N)
-    if (site$map == "corr_cholesky") events <- matrix(as.double(value), 1L)
+    if (site$map %in% c("corr_cholesky", "ordered")) events <- matrix(as.double(value), 1L)
     out <- .Call(fullrank_bijection, bijection_codes[[site$map]], events, NULL, NULL, site$K, "inverse")
     return(list(x = as.vector(out$x), status = out$status))
   }
@@ -52,7 +56,7 @@ site_bounds_at <- function(compiled, site, z) {
 
 bounds_text <- function(site) {
   switch(site$map,
-    simplex = "it must be positive and sum to 1",
+    simplex = "it must be positive and sum to 1", ordered = "it must increase", ordered_above = "it must increase, from its lower bound",
     corr_cholesky = "it must be the Cholesky factor of a correlation matrix",
     if (is.null(site$lower)) "it must lie between its bounds"
     else sprintf("it must lie between %s and %s", format(min(site$lower)), format(max(site$upper))))

@@ -41,9 +41,11 @@ static const char *const support_names[] = {
   [FR_SUP_COUNT_TO_SIZE] = "count_to_size", [FR_SUP_COUNT_VECTOR] = "count_vector",
   [FR_SUP_REAL_VECTOR] = "real_vector", [FR_SUP_SIMPLEX] = "simplex", [FR_SUP_CORR_CHOLESKY] = "corr_cholesky",
   [FR_SUP_CHOLESKY] = "cholesky", [FR_SUP_POSITIVE_VECTOR] = "positive_vector",
-  [FR_SUP_NONNEGATIVE_VECTOR] = "nonnegative_vector"
+  [FR_SUP_NONNEGATIVE_VECTOR] = "nonnegative_vector", [FR_SUP_CATEGORY] = "category", [FR_SUP_ORDERED_VECTOR] = "ordered_vector",
+  [FR_SUP_CORR_MATRIX] = "corr_matrix", [FR_SUP_COV_MATRIX] = "cov_matrix", [FR_SUP_OPEN_UNIT] = "open_unit",
+  [FR_SUP_CORRELATION] = "correlation", [FR_SUP_NODES] = "nodes"
 };
-static const char *const event_names[] = {"scalar", "vector", "matrix"};
+static const char *const event_names[] = {"scalar", "vector", "matrix", "whole"};
 
 static SEXP arg_entry(const fr_dist_arg *arg)
 {
@@ -61,8 +63,8 @@ static SEXP arg_entry(const fr_dist_arg *arg)
 
 static SEXP dist_entry(const fr_dist *dist)
 {
-  static const char *const names[] = {"args", "support", "event", "lower_arg", "upper_arg", "size_arg", "discrete"};
-  SEXP out = PROTECT(Rf_allocVector(VECSXP, 7));
+  static const char *const names[] = {"args", "support", "event", "lower_arg", "upper_arg", "size_arg", "discrete", "cutpoints", "by_rows"};
+  SEXP out = PROTECT(Rf_allocVector(VECSXP, 9));
   SEXP args = Rf_allocVector(VECSXP, dist->n_args);
   SET_VECTOR_ELT(out, 0, args);
   for (int i = 0; i < dist->n_args; i++) SET_VECTOR_ELT(args, i, arg_entry(&dist->arg[i]));
@@ -72,7 +74,9 @@ static SEXP dist_entry(const fr_dist *dist)
   SET_VECTOR_ELT(out, 4, Rf_ScalarInteger(dist->upper_arg + 1));
   SET_VECTOR_ELT(out, 5, Rf_ScalarInteger(dist->size_arg + 1));
   SET_VECTOR_ELT(out, 6, Rf_ScalarLogical(dist->discrete));
-  set_names(out, 7, names);
+  SET_VECTOR_ELT(out, 7, Rf_ScalarInteger(dist->cutpoints));
+  SET_VECTOR_ELT(out, 8, Rf_ScalarLogical(dist->rows != NULL));
+  set_names(out, 9, names);
   UNPROTECT(1);
   return out;
 }
@@ -128,12 +132,18 @@ static void read_args(dist_call *call, SEXP args)
                dist->arg[a].name, call->N);
 }
 
-/* K of a value: columns of a matrix of vector events, or the length of one. */
-static int event_of_value(const fr_dist *dist, SEXP x)
+/* K of a value, or of the first vector argument of a scalar: columns of a matrix of vector events, or the length of one. */
+static int event_of_value(const fr_dist *dist, SEXP x, SEXP args)
 {
+  if (dist->event == FR_SCALAR) {
+    int a = 0;
+    while (a < dist->n_args && dist->arg[a].event != FR_VECTOR) a++;
+    if (a == dist->n_args) return 1;
+    x = VECTOR_ELT(args, a);
+    return Rf_isMatrix(x) ? Rf_ncols(x) : (int)Rf_xlength(x);
+  }
   SEXP dim = Rf_getAttrib(x, R_DimSymbol);
   int n_dim = (int)Rf_xlength(dim);
-  if (dist->event == FR_SCALAR) return 1;
   if (dist->event == FR_VECTOR) return n_dim == 2 ? INTEGER(dim)[1] : (int)Rf_xlength(x);
   if (n_dim < 2 || n_dim > 3 || INTEGER(dim)[0] != INTEGER(dim)[1]) Rf_error("internal: `x` is not a square matrix");
   return INTEGER(dim)[0];
@@ -143,7 +153,9 @@ static int event_of_value(const fr_dist *dist, SEXP x)
 static void read_call(dist_call *call, SEXP name, SEXP x, SEXP args)
 {
   call->dist = find_dist(name);
-  call->K = event_of_value(call->dist, x);
+  if (TYPEOF(args) != VECSXP || Rf_xlength(args) != call->dist->n_args)
+    Rf_error("internal: '%s' takes a list of %d arguments", call->dist->name, call->dist->n_args);
+  call->K = event_of_value(call->dist, x, args);
   call->x = read_events(x, "x", call->dist->event, call->K);
   call->x_len = (long)Rf_xlength(x);
   long size = event_size(call->dist->event, call->K), events = call->x_len / size;
@@ -290,7 +302,7 @@ static double visit_events(const dist_call *call, long first, long N, const doub
   const fr_dist *dist = call->dist;
   long size = event_size(dist->event, call->K);
   const double *arg[FR_DIST_MAX_ARGS];
-  double *bar[1 + FR_DIST_MAX_ARGS] = {NULL}, *work = fr_work(fr_dist_work(call->K));
+  double *bar[1 + FR_DIST_MAX_ARGS] = {NULL}, *work = fr_work(fr_dist_work(call->dist, call->K));
   long len[1 + FR_DIST_MAX_ARGS] = {call->N * size};
   event_args(call, first, arg);
   for (int j = 0; j <= dist->n_args; j++) {
@@ -329,9 +341,9 @@ SEXP fullrank_dist_log_prob(SEXP name, SEXP x, SEXP args, SEXP gradient, SEXP wi
   read_call(&call, name, x, args);
   for (int a = 0; a < call.dist->n_args; a++)
     if (!call.arg[a]) Rf_error("internal: `%s` is missing", call.dist->arg[a].name);
-  if (call.dist->event != FR_SCALAR) W = 1;
+  if (!call.dist->rows) W = 1;
   SEXP out = PROTECT(new_results(&call, x, args, W, Rf_asLogical(gradient) == TRUE));
-  if (call.dist->event == FR_SCALAR) scalar_log_prob(&call, W, out);
+  if (call.dist->rows) scalar_log_prob(&call, W, out);
   else event_log_prob(&call, out);
   UNPROTECT(1);
   return out;
@@ -342,7 +354,7 @@ SEXP fullrank_dist_log_prob(SEXP name, SEXP x, SEXP args, SEXP gradient, SEXP wi
 static void read_single(dist_call *call, SEXP name, SEXP args, SEXP K)
 {
   call->dist = find_dist(name);
-  call->K = call->dist->event == FR_SCALAR ? 1 : Rf_asInteger(K);
+  call->K = call->dist->rows ? 1 : Rf_asInteger(K);
   call->N = 1;
   if (call->K < 1) Rf_error("internal: `K` is below 1");
   read_args(call, args);
@@ -361,7 +373,7 @@ SEXP fullrank_dist_sample(SEXP name, SEXP n, SEXP args, SEXP K, SEXP seed, SEXP 
   if (call.N != 1 && (call.dist->event != FR_SCALAR || call.N != draws)) Rf_error("internal: %ld events of arguments", call.N);
   const fr_dist *dist = call.dist;
   long size = event_size(dist->event, call.K);
-  double *work = fr_work(fr_dist_work(call.K)), *event = fr_work((size_t)size);
+  double *work = fr_work(fr_dist_work(call.dist, call.K)), *event = fr_work((size_t)size);
   SEXP out = PROTECT(dist->event == FR_VECTOR ? Rf_allocMatrix(REALSXP, draws, call.K)
                      : dist->event == FR_MATRIX ? Rf_alloc3DArray(REALSXP, call.K, call.K, draws)
                                                 : Rf_allocVector(REALSXP, draws));
@@ -385,7 +397,7 @@ SEXP fullrank_dist_mean(SEXP name, SEXP args, SEXP K)
   event_args(&call, 0, arg);
   SEXP out = PROTECT(call.dist->event == FR_MATRIX ? Rf_allocMatrix(REALSXP, call.K, call.K)
                                                    : Rf_allocVector(REALSXP, event_size(call.dist->event, call.K)));
-  call.dist->mean(call.K, arg, REAL(out), fr_work(fr_dist_work(call.K)));
+  call.dist->mean(call.K, arg, REAL(out), fr_work(fr_dist_work(call.dist, call.K)));
   UNPROTECT(1);
   return out;
 }

@@ -14,8 +14,9 @@ const fr_dist *fr_dist_find(const char *name)
   return NULL;
 }
 
-/* Two vectors for each event: the residual of a multivariate normal and its solve, weights of a sampler. */
-size_t fr_dist_work(int K)
+/* Some vectors beside the matrices: a residual and its solve, weights of a sampler. */
+size_t fr_dist_work(const fr_dist *dist, int K)
 {
-  return 2 * (size_t)(K > 0 ? K : 1);
+  size_t k = (size_t)(K > 0 ? K : 1);
+  return 4 * k + (size_t)dist->work_matrices * k * k;
 }

@@ -28,10 +28,18 @@ enum fr_support {
   FR_SUP_CORR_CHOLESKY,   /* lower triangular with unit rows and a positive diagonal */
   FR_SUP_CHOLESKY,        /* lower triangular with a positive diagonal */
   FR_SUP_POSITIVE_VECTOR,   /* each entry above 0 */
-  FR_SUP_NONNEGATIVE_VECTOR /* no entry below 0, not all of them 0 */
+  FR_SUP_NONNEGATIVE_VECTOR,/* no entry below 0, not all of them 0 */
+  FR_SUP_CATEGORY,          /* 1 .. K, or 1 .. K + 1 where the K are cutpoints between categories */
+  FR_SUP_ORDERED_VECTOR,    /* increasing */
+  FR_SUP_CORR_MATRIX,       /* positive definite, symmetric, 1 on the diagonal */
+  FR_SUP_COV_MATRIX,        /* positive definite, symmetric */
+  FR_SUP_OPEN_UNIT,         /* (0, 1) */
+  FR_SUP_CORRELATION,       /* (-1, 1) */
+  FR_SUP_NODES              /* numbers of elements of the value, from 1 */
 };
 
-enum fr_event { FR_SCALAR = 0, FR_VECTOR = 1, FR_MATRIX = 2 };
+/* FR_WHOLE: an argument of any length, the same for all events. */
+enum fr_event { FR_SCALAR = 0, FR_VECTOR = 1, FR_MATRIX = 2, FR_WHOLE = 3 };
 
 typedef struct {
   const char *name;
@@ -61,9 +69,10 @@ typedef struct {
 
 typedef void (*fr_rows_fn)(const fr_rows *call);
 
-/* A density of vector or matrix events for ONE particle: N events of size K (K x K), event i of the value at
- * x + i * size. arg[a] + i * stride[a] is event i's argument a, stored contiguously (column-major for a
- * matrix), stride 0 when all events share it. Returns the sum of the log densities, and adds to dx and
+/* A density with vector or matrix events, or arguments, for ONE particle: N events of size K (K x K, or a
+ * scalar whose arguments are vectors of K), event i of the value at x + i * size. arg[a] + i * stride[a] is
+ * event i's argument a, stored contiguously (column-major for a matrix), stride 0 when all events share it; for
+ * a FR_WHOLE argument stride[a] is its length. Returns the sum of the log densities, and adds to dx and
  * darg[a] (laid out as their values; NULL: not wanted) bar times its partial derivatives. work has
  * fr_dist_work(dist, K) doubles. */
 typedef double (*fr_event_fn)(long N, int K, const double *x, const double *const *arg, const long *stride,
@@ -83,8 +92,15 @@ typedef struct {
   int lower_arg, upper_arg;  /* FR_SUP_BOUNDED: which arguments bound the value; -1: none */
   int size_arg;              /* FR_SUP_COUNT_TO_SIZE and _VECTOR: which argument is the size; -1: none */
   int discrete;
-  fr_rows_fn rows;           /* scalar events */
-  fr_event_fn events;        /* vector and matrix events */
+  int cutpoints;             /* FR_SUP_CATEGORY: 1 when there is one category more than K */
+  fr_rows_fn rows;           /* scalar events with scalar arguments: this one, or ... */
+  fr_event_fn events;        /* all others */
+  int work_matrices;         /* K x K matrices that events, sample and mean need for work */
+  /* The distribution function of scalar events: log P(X <= x), or log P(X > x) if upper_tail, at a finite x
+   * inside or outside the support. d[0] is its partial derivative in x (0 if discrete), d[1 + a] in argument a
+   * where bit a of cdf_partials is set. NULL when there is none. */
+  double (*cdf)(double x, const double *arg, int upper_tail, double *d);
+  unsigned cdf_partials;
   /* The part of the log density that depends on data alone (value and data_only arguments of one event),
    * left out of rows/events and added once when a model is compiled; NULL when there is none. */
   double (*base)(int K, const double *x, const double *const *arg);
@@ -95,6 +111,17 @@ typedef struct {
 extern const fr_dist *const fr_dists[];  /* the table, in the design's order */
 extern const int fr_n_dists;
 const fr_dist *fr_dist_find(const char *name);  /* NULL when there is none */
-size_t fr_dist_work(int K);                     /* enough for any distribution with events of size K */
+size_t fr_dist_work(const fr_dist *dist, int K);/* doubles of workspace for events of size K */
+
+/* Values of one event, or of one event's argument; `len` is the whole argument's (FR_WHOLE). */
+FR_INLINE long fr_event_size(int event, int K, long len)
+{
+  return event == FR_MATRIX ? (long)K * K : event == FR_VECTOR ? K : event == FR_WHOLE ? len : 1;
+}
+
+/* Rows of log P(lower <= X <= upper), its ends included: v[0] is lower, v[1] upper (infinite where there is no
+ * bound), v[2 ..] the arguments; out and out_bar as in fr_rows. For distributions with a cdf, which have at most
+ * FR_DIST_MAX_ARGS - 1 arguments. -Inf for an empty interval. */
+void fr_dist_log_interval(const fr_dist *dist, const fr_rows *call);
 
 #endif

@@ -25,6 +25,32 @@ static void data_prob_mean(double size, double prob, double *out)
   *out = size >= 0.0 && prob >= 0.0 && prob <= 1.0 ? size * prob : NAN;
 }
 
+/* ---- distribution functions of counts ----
+ * The tails of a binomial count are those of a Beta variable, a Poisson one's those of a Gamma variable. */
+
+/* P(Y <= floor(y)) or what is above, Y binomial with odds p / q; *slope is the partial in the logit. */
+static double binomial_tail(double y, double n, double p, double q, int upper, double *slope)
+{
+  double k = floor(y), a = k + 1.0, b = n - k;
+  *slope = 0.0;
+  if (k < 0.0) return upper ? 0.0 : -INFINITY;
+  if (k >= n) return upper ? -INFINITY : 0.0;
+  double lp = p < q ? fr_log_pbeta(p, a, b, !upper) : fr_log_pbeta(q, b, a, upper);
+  /* the density of the Beta variable times p q */
+  *slope = exp(a * log(p) + b * log(q) - fr_lbeta(a, b) - lp) * (upper ? 1.0 : -1.0);
+  return lp;
+}
+
+static double poisson_tail(double y, double rate, int upper, double *slope)
+{
+  double k = floor(y);
+  *slope = 0.0;
+  if (k < 0.0) return upper ? 0.0 : -INFINITY;
+  double lp = fr_log_pgamma(rate, k + 1.0, !upper);
+  *slope = exp(fr_poisson_base(k) + fr_poisson_kernel(k, rate, log(rate)) - lp) * (upper ? 1.0 : -1.0);
+  return lp;
+}
+
 /* ---- bernoulli(prob) ---- */
 
 FR_INLINE double bernoulli_eval(const double *v, const double *k, unsigned need, double *d)
@@ -56,10 +82,20 @@ FR_MEAN(bernoulli)
   data_prob_mean(1.0, arg[0][0], out);
 }
 
+static double bernoulli_cdf(double x, const double *arg, int upper, double *d)
+{
+  double p = arg[0], slope;
+  if (!(p >= 0.0 && p <= 1.0)) return NAN;
+  double lp = binomial_tail(x, 1.0, p, 1.0 - p, upper, &slope);
+  d[0] = 0.0;
+  d[1] = slope == 0.0 ? 0.0 : slope / (p * (1.0 - p));
+  return lp;
+}
+
 const fr_dist fr_dist_bernoulli = {
   .name = "bernoulli", .n_args = 1, .arg = {FR_ARG("prob", FR_SUP_UNIT)}, .discrete = 1,
   .support = FR_SUP_BINARY, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = bernoulli_rows, .sample = bernoulli_sample, .mean = bernoulli_mean
+  .rows = bernoulli_rows, .sample = bernoulli_sample, .mean = bernoulli_mean, .cdf = bernoulli_cdf, .cdf_partials = 1
 };
 
 /* ---- bernoulli_logit(logit) ----
@@ -89,10 +125,16 @@ FR_MEAN(bernoulli_logit)
   *out = fr_sigmoid(arg[0][0]);
 }
 
+static double bernoulli_logit_cdf(double x, const double *arg, int upper, double *d)
+{
+  d[0] = 0.0;
+  return binomial_tail(x, 1.0, fr_sigmoid(arg[0]), fr_sigmoid(-arg[0]), upper, &d[1]);
+}
+
 const fr_dist fr_dist_bernoulli_logit = {
   .name = "bernoulli_logit", .n_args = 1, .arg = {FR_ARG_REAL("logit")}, .discrete = 1,
   .support = FR_SUP_BINARY, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = bernoulli_logit_rows, .sample = bernoulli_logit_sample, .mean = bernoulli_logit_mean
+  .rows = bernoulli_logit_rows, .sample = bernoulli_logit_sample, .mean = bernoulli_logit_mean, .cdf = bernoulli_logit_cdf, .cdf_partials = 1
 };
 
 /* ---- binomial(size, prob) and binomial_logit(size, logit) ---- */
@@ -135,10 +177,21 @@ FR_MEAN(binomial)
   data_prob_mean(arg[0][0], arg[1][0], out);
 }
 
+static double binomial_cdf(double x, const double *arg, int upper, double *d)
+{
+  double p = arg[1], slope;
+  if (!(p >= 0.0 && p <= 1.0)) return NAN;
+  double lp = binomial_tail(x, arg[0], p, 1.0 - p, upper, &slope);
+  d[0] = d[1] = 0.0;
+  d[2] = slope == 0.0 ? 0.0 : slope / (p * (1.0 - p));
+  return lp;
+}
+
 const fr_dist fr_dist_binomial = {
   .name = "binomial", .n_args = 2, .arg = {FR_ARG_SIZE, FR_ARG("prob", FR_SUP_UNIT)}, .discrete = 1,
   .support = FR_SUP_COUNT_TO_SIZE, .lower_arg = -1, .upper_arg = -1, .size_arg = 0,
-  .rows = binomial_rows, .base = binomial_base, .sample = binomial_sample, .mean = binomial_mean
+  .rows = binomial_rows, .base = binomial_base, .sample = binomial_sample, .mean = binomial_mean,
+  .cdf = binomial_cdf, .cdf_partials = 2
 };
 
 FR_INLINE double binomial_logit_eval(const double *v, const double *k, unsigned need, double *d)
@@ -169,10 +222,17 @@ FR_MEAN(binomial_logit)
   data_prob_mean(arg[0][0], fr_sigmoid(arg[1][0]), out);
 }
 
+static double binomial_logit_cdf(double x, const double *arg, int upper, double *d)
+{
+  d[0] = d[1] = 0.0;
+  return binomial_tail(x, arg[0], fr_sigmoid(arg[1]), fr_sigmoid(-arg[1]), upper, &d[2]);
+}
+
 const fr_dist fr_dist_binomial_logit = {
   .name = "binomial_logit", .n_args = 2, .arg = {FR_ARG_SIZE, FR_ARG_REAL("logit")}, .discrete = 1,
   .support = FR_SUP_COUNT_TO_SIZE, .lower_arg = -1, .upper_arg = -1, .size_arg = 0,
-  .rows = binomial_logit_rows, .base = binomial_base, .sample = binomial_logit_sample, .mean = binomial_logit_mean
+  .rows = binomial_logit_rows, .base = binomial_base, .sample = binomial_logit_sample, .mean = binomial_logit_mean,
+  .cdf = binomial_logit_cdf, .cdf_partials = 2
 };
 
 /* ---- poisson(rate) and poisson_log(log_rate) ---- */
@@ -207,10 +267,16 @@ FR_MEAN(poisson)
   *out = arg[0][0] >= 0.0 ? arg[0][0] : NAN;
 }
 
+static double poisson_cdf(double x, const double *arg, int upper, double *d)
+{
+  d[0] = 0.0;
+  return arg[0] >= 0.0 && arg[0] < INFINITY ? poisson_tail(x, arg[0], upper, &d[1]) : NAN;
+}
+
 const fr_dist fr_dist_poisson = {
   .name = "poisson", .n_args = 1, .arg = {FR_ARG("rate", FR_SUP_NONNEGATIVE)}, .discrete = 1,
   .support = FR_SUP_COUNT, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = poisson_rows, .base = poisson_base, .sample = poisson_sample, .mean = poisson_mean
+  .rows = poisson_rows, .base = poisson_base, .sample = poisson_sample, .mean = poisson_mean, .cdf = poisson_cdf, .cdf_partials = 1
 };
 
 FR_INLINE double poisson_log_eval(const double *v, const double *k, unsigned need, double *d)
@@ -237,10 +303,18 @@ FR_MEAN(poisson_log)
   *out = exp(arg[0][0]);
 }
 
+static double poisson_log_cdf(double x, const double *arg, int upper, double *d)
+{
+  double rate = exp(arg[0]), lp = poisson_cdf(x, &rate, upper, d);
+  d[1] *= rate;
+  return lp;
+}
+
 const fr_dist fr_dist_poisson_log = {
   .name = "poisson_log", .n_args = 1, .arg = {FR_ARG_REAL("log_rate")}, .discrete = 1,
   .support = FR_SUP_COUNT, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = poisson_log_rows, .base = poisson_base, .sample = poisson_log_sample, .mean = poisson_log_mean
+  .rows = poisson_log_rows, .base = poisson_base, .sample = poisson_log_sample, .mean = poisson_log_mean,
+  .cdf = poisson_log_cdf, .cdf_partials = 1
 };
 
 /* ---- beta_binomial(size, shape1, shape2) ----

@@ -1,4 +1,5 @@
-/* dist_real.c: distributions on the real line: normal, student_t, cauchy, laplace, logistic, flat.
+/* dist_real.c: distributions on the real line: normal, student_t (and half_student_t), cauchy, laplace, logistic,
+ * flat.
  *
  * Each density is that of z = (x - loc) / scale. With dz the derivative of its logarithm, the partials are
  * dz / scale for x, -dz / scale for loc and -(1 + z dz) / scale for scale. */
@@ -42,10 +43,19 @@ static void loc_mean(int K, const double *const *arg, double *out, double *work)
   *out = arg[1][0] >= 0.0 ? arg[0][0] : NAN;
 }
 
+static double normal_cdf(double x, const double *arg, int upper, double *d)
+{
+  double scale = arg[1], z = (x - arg[0]) / scale;
+  d[1] = upper ? fr_mills(-z) / scale : -fr_mills(z) / scale;
+  d[0] = -d[1];
+  d[2] = z * d[1];
+  return scale > 0.0 ? fr_log_pnorm(upper ? -z : z) : NAN;
+}
+
 const fr_dist fr_dist_normal = {
   .name = "normal", .n_args = 2, .arg = {FR_ARG_REAL("loc"), FR_ARG_POSITIVE("scale")},
   .support = FR_SUP_REAL, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = normal_rows, .sample = normal_sample, .mean = loc_mean
+  .rows = normal_rows, .sample = normal_sample, .mean = loc_mean, .cdf = normal_cdf, .cdf_partials = 3
 };
 
 /* ---- student_t(df, loc, scale) ----
@@ -120,10 +130,87 @@ FR_MEAN(student_t)
   *out = arg[0][0] > 1.0 && arg[2][0] >= 0.0 ? arg[1][0] : NAN;
 }
 
+/* log density of z with unit scale */
+static double t_log_density(double z, double df)
+{
+  double v[4] = {z, df, 0.0, 1.0}, k[5], d[4];
+  student_t_prep(v, FR_V(1) | FR_V(3), 0, k);
+  return student_t_eval(v, k, 0, d);
+}
+
+static double student_t_cdf(double x, const double *arg, int upper, double *d)
+{
+  double df = arg[0], scale = arg[2], z = (x - arg[1]) / scale, p[3];
+  double lp = scale > 0.0 ? fr_log_pt(z, df, upper) : NAN;
+  fr_cdf_location_scale(z, scale, t_log_density(z, df), lp, upper, p);
+  d[0] = p[0];
+  d[1] = 0.0;
+  d[2] = p[1];
+  d[3] = p[2];
+  return lp;
+}
+
 const fr_dist fr_dist_student_t = {
   .name = "student_t", .n_args = 3, .arg = {FR_ARG_POSITIVE("df"), FR_ARG_REAL("loc"), FR_ARG_POSITIVE("scale")},
   .support = FR_SUP_REAL, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = student_t_rows, .sample = student_t_sample, .mean = student_t_mean
+  .rows = student_t_rows, .sample = student_t_sample, .mean = student_t_mean, .cdf = student_t_cdf, .cdf_partials = 6
+};
+
+/* ---- half_student_t(df, scale): twice a student_t(df, 0, scale) above 0 ---- */
+
+FR_INLINE void half_student_t_prep(const double *v, unsigned which, unsigned need, double *k)
+{
+  double t[4] = {v[0], v[1], 0.0, v[2]};
+  student_t_prep(t, (which & FR_V(1)) | (which & FR_V(2) ? FR_V(3) : 0u), need, k);
+}
+
+FR_INLINE double half_student_t_eval(const double *v, const double *k, unsigned need, double *d)
+{
+  double t[4] = {v[0], v[1], 0.0, v[2]}, p[4];
+  if (!(v[0] >= 0.0)) return fr_outside_clear(v[0], k[0] + k[4], 3, d);
+  double lp = FR_LN_2 + student_t_eval(t, k, need, p);
+  d[0] = p[0];
+  d[1] = p[1];
+  d[2] = p[3];
+  return lp;
+}
+
+FR_ROWS(half_student_t, 2, 5)
+
+FR_SAMPLE(half_student_t)
+{
+  static const double zero = 0.0;
+  student_t_sample(K, (const double *const[]){arg[0], &zero, arg[1]}, rng, out, work);
+  *out = fabs(*out);
+}
+
+/* 2 scale sqrt(df) Gamma((df + 1) / 2) / (Gamma(df / 2) sqrt(pi) (df - 1)) */
+FR_MEAN(half_student_t)
+{
+  double df = arg[0][0], scale = arg[1][0], spread = 1.0 - 1.0 / df;
+  FR_UNUSED_SHAPE;
+  *out = !(df > 0.0 && scale >= 0.0) ? NAN : df > 1.0 ? scale * FR_SQRT_2_OVER_PI * exp(fr_lgamma_half(0.5 * df)) / spread : INFINITY;
+}
+
+/* The lower tail near 0 is that of z^2 / (df + z^2), a Beta(1 / 2, df / 2) variable. */
+static double half_student_t_cdf(double x, const double *arg, int upper, double *d)
+{
+  double df = arg[0], scale = arg[1], z = x / scale, lp;
+  if (!(df > 0.0 && scale > 0.0)) return NAN;
+  if (x <= 0.0) return fr_cdf_outside(upper, 3, d);
+  lp = FR_LN_2 + fr_log_pt(z, df, 1);
+  if (!upper) lp = z < 1.0 && df < 1e10 ? fr_log_pbeta(z * z / (df + z * z), 0.5, 0.5 * df, 0) : fr_log1m_exp(lp);
+  d[0] = exp(FR_LN_2 + t_log_density(z, df) - lp) * (upper ? -1.0 : 1.0) / scale;
+  d[1] = 0.0;
+  d[2] = -z * d[0];
+  return lp;
+}
+
+const fr_dist fr_dist_half_student_t = {
+  .name = "half_student_t", .n_args = 2, .arg = {FR_ARG_POSITIVE("df"), FR_ARG_POSITIVE("scale")},
+  .support = FR_SUP_POSITIVE, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
+  .rows = half_student_t_rows, .sample = half_student_t_sample, .mean = half_student_t_mean,
+  .cdf = half_student_t_cdf, .cdf_partials = 2
 };
 
 /* ---- cauchy(loc, scale) ---- */
@@ -167,10 +254,20 @@ FR_MEAN(cauchy)
   *out = NAN;
 }
 
+/* The angle of a tail: atan2 keeps it exact where it is small. */
+static double cauchy_cdf(double x, const double *arg, int upper, double *d)
+{
+  double scale = arg[1], z = (x - arg[0]) / scale, angle = atan2(1.0, upper ? z : -z);
+  d[0] = (upper ? -1.0 : 1.0) / ((1.0 + z * z) * scale * angle);
+  d[1] = -d[0];
+  d[2] = z * d[1];
+  return scale > 0.0 ? log(angle) - FR_LOG_PI : NAN;
+}
+
 const fr_dist fr_dist_cauchy = {
   .name = "cauchy", .n_args = 2, .arg = {FR_ARG_REAL("loc"), FR_ARG_POSITIVE("scale")},
   .support = FR_SUP_REAL, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = cauchy_rows, .sample = cauchy_sample, .mean = cauchy_mean
+  .rows = cauchy_rows, .sample = cauchy_sample, .mean = cauchy_mean, .cdf = cauchy_cdf, .cdf_partials = 3
 };
 
 /* ---- laplace(loc, scale) ---- */
@@ -202,10 +299,19 @@ FR_SAMPLE(laplace)
   *out = arg[1][0] >= 0.0 ? arg[0][0] + arg[1][0] * (fr_rng_uniform(rng) < 0.5 ? -e : e) : NAN;
 }
 
+static double laplace_cdf(double x, const double *arg, int upper, double *d)
+{
+  double scale = arg[1], z = (x - arg[0]) / scale, beyond = -FR_LN_2 - fabs(z), lp = beyond;
+  int other = (z < 0.0) == (upper != 0);
+  if (other) lp = fr_log1m_exp(beyond);
+  fr_cdf_location_scale(z, scale, beyond, lp, upper, d);
+  return scale > 0.0 ? lp : NAN;
+}
+
 const fr_dist fr_dist_laplace = {
   .name = "laplace", .n_args = 2, .arg = {FR_ARG_REAL("loc"), FR_ARG_POSITIVE("scale")},
   .support = FR_SUP_REAL, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = laplace_rows, .sample = laplace_sample, .mean = loc_mean
+  .rows = laplace_rows, .sample = laplace_sample, .mean = loc_mean, .cdf = laplace_cdf, .cdf_partials = 3
 };
 
 /* ---- logistic(loc, scale) ----
@@ -237,10 +343,19 @@ FR_SAMPLE(logistic)
   *out = arg[1][0] >= 0.0 ? arg[0][0] + arg[1][0] * fr_logit(fr_rng_uniform(rng)) : NAN;
 }
 
+static double logistic_cdf(double x, const double *arg, int upper, double *d)
+{
+  double scale = arg[1], z = (x - arg[0]) / scale;
+  d[0] = (upper ? -fr_sigmoid(z) : fr_sigmoid(-z)) / scale;
+  d[1] = -d[0];
+  d[2] = z * d[1];
+  return scale > 0.0 ? fr_log_sigmoid(upper ? -z : z) : NAN;
+}
+
 const fr_dist fr_dist_logistic = {
   .name = "logistic", .n_args = 2, .arg = {FR_ARG_REAL("loc"), FR_ARG_POSITIVE("scale")},
   .support = FR_SUP_REAL, .lower_arg = -1, .upper_arg = -1, .size_arg = -1,
-  .rows = logistic_rows, .sample = logistic_sample, .mean = loc_mean
+  .rows = logistic_rows, .sample = logistic_sample, .mean = loc_mean, .cdf = logistic_cdf, .cdf_partials = 3
 };
 
 /* ---- flat(lower, upper): improper, density 1 between the bounds ---- */

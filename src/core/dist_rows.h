@@ -15,6 +15,7 @@
 #define FR_DIST_ROWS_H
 
 #include "dist.h"
+#include "special.h"
 
 #define FR_V(j) (1u << (j))
 #define FR_NEED_LP FR_V(1 + FR_DIST_MAX_ARGS)     /* the log density itself: not on a reverse visit */
@@ -214,6 +215,8 @@ FR_INLINE void fr_no_prep(const double *v, unsigned which, unsigned need, double
 /* ---- what the distributions share ---- */
 
 #define FR_PI 3.141592653589793238462643383280
+#define FR_SQRT_1_2 0.707106781186547524400844362105
+#define FR_SQRT_2_OVER_PI 0.7978845608028653558798921198687
 #define FR_HUGE_SQUARE 1e300 /* where 1 + z^2 is z^2, and z^2 about to overflow */
 
 /* log(x) of an argument that must be above 0: NaN if it is not, and NaN spoils the density, as it should. */
@@ -250,6 +253,32 @@ FR_INLINE double fr_outside_clear(double x, double check, int n, double *d)
 
 /* A whole number 0, 1, 2, ... (all doubles above 2^53 are whole). */
 FR_INLINE int fr_is_count(double x) { return x >= 0.0 && (x >= 0x1p53 ? x <= 1.7976931348623157e308 : x == (double)(int64_t)x); }
+
+/* ---- distribution functions (cdf in dist.h) ---- */
+
+/* d of log F or log S of x = loc + scale z, whose logarithm is log_p; log_f is that of the density of z, and
+ * d[1] and d[2] are those of loc and scale. */
+FR_INLINE void fr_cdf_location_scale(double z, double scale, double log_f, double log_p, int upper, double *d)
+{
+  d[0] = exp(log_f - log_p) * (upper ? -1.0 : 1.0) / scale;
+  d[1] = -d[0];
+  d[2] = z * d[1];
+}
+
+/* The other tail: log(1 - exp(log_p)), and d, its n partials, from those of log_p. */
+FR_INLINE double fr_cdf_complement(double log_p, int n, double *d)
+{
+  double other = fr_log1m_exp(log_p), w = -exp(log_p - other);
+  for (int j = 0; j < n; j++) d[j] *= w;
+  return other;
+}
+
+/* Outside the support: the tail that has all the mass, or none. */
+FR_INLINE double fr_cdf_outside(int all, int n, double *d)
+{
+  for (int j = 0; j < n; j++) d[j] = 0.0;
+  return all ? 0.0 : -INFINITY;
+}
 
 /* ---- table entries ---- */
 

@@ -36,7 +36,8 @@
   X(DIV, a / b, 1.0 / b, -y / b)                                  \
   X(POW, pow(a, b), pow_slope(a, b), pow_log(a, y))               \
   X(MIN, a < b || a != a ? a : b, a < b ? 1.0 : 0.0, a < b ? 0.0 : 1.0) \
-  X(MAX, a > b || a != a ? a : b, a > b ? 1.0 : 0.0, a > b ? 0.0 : 1.0)
+  X(MAX, a > b || a != a ? a : b, a > b ? 1.0 : 0.0, a > b ? 0.0 : 1.0) \
+  X(LOG_ADD_EXP, log_add_exp(a, b), exp(log_share(a, y)), exp(log_share(b, y)))
 
 /* 1 - tanh^2 without cancellation in the tails */
 FR_INLINE double tanh_slope(double x)
@@ -55,6 +56,14 @@ FR_INLINE double log_pnorm(double x)
   double r = 1.0 / (x * x);
   return -0.5 * x * x - log(-x) - FR_LOG_SQRT_2PI + log1p(-r * (1.0 - r * (3.0 - r * (15.0 - r * 105.0))));
 }
+
+/* log(exp(a) + exp(b)), and the logarithm of exp(x)'s share in a sum whose logarithm is y */
+FR_INLINE double log_add_exp(double a, double b)
+{
+  double top = a > b ? a : b;
+  return isinf(top) ? top + (a != a || b != b ? NAN : 0.0) : top + log1p(exp(-fabs(a - b)));
+}
+FR_INLINE double log_share(double x, double y) { return x == -INFINITY ? -INFINITY : x - y; }
 
 FR_INLINE double pow_slope(double a, double b) { return b == 0.0 ? 0.0 : b * pow(a, b - 1.0); }
 /* a^b log a, whose limit at a = 0 is 0 for b > 0 */

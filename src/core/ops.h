@@ -7,6 +7,7 @@
  *   BINARY    y_i = f(a_i, b_i); either side may have length 1, otherwise lengths are equal
  *   ROWS      runs along rows, reading its sources whole (GATHER, MATVEC)
  *   ARRAY     needs its arguments whole
+ *   DIST      y_i of a distribution, its value and arguments: each of length 1 or of the node's length
  *   TERM      adds to the log density; nothing reads it */
 #ifndef FR_OPS_H
 #define FR_OPS_H
@@ -44,6 +45,7 @@
   X(POW, "pow", 2, BINARY)              \
   X(MIN, "min", 2, BINARY)              \
   X(MAX, "max", 2, BINARY)              \
+  X(LOG_ADD_EXP, "log_add_exp", 2, BINARY) \
   /* y_i = x[index_i]; ints: index */   \
   X(GATHER, "gather", 1, ROWS)          \
   /* y = X b, X an n x p constant, b of length p; ints: p */ \
@@ -78,6 +80,12 @@
   X(SCAN_LOAD, "scan_load", 0, LEAF)    \
   /* into memory; ints: slot in the first iteration, those of the others follow */ \
   X(SCAN_STORE, "scan_store", 1, LEAF)  \
+  /* y_i = log density; args: value, arguments; ints: distribution */ \
+  X(LOG_PROB, "log_prob", -1, DIST)     \
+  /* y_i = log P(lower <= X <= upper); args: lower, upper, arguments; ints: distribution */ \
+  X(LOG_INTERVAL, "log_interval", -1, DIST) \
+  /* y_e = log density of event e; args: value, arguments; ints: distribution, events N, size K */ \
+  X(LOG_PROB_EVENT, "log_prob_event", -1, ARRAY) \
   /* args: value, arguments; ints: distribution, term */ \
   X(DENSITY, "density", -1, TERM)       \
   /* ints: distribution, term, events N, size K */ \
@@ -92,7 +100,7 @@ enum fr_op_code {
   FR_OP_COUNT
 };
 
-enum fr_op_class { FR_LEAF, FR_UNARY, FR_BINARY, FR_ROWS, FR_ARRAY, FR_TERM };
+enum fr_op_class { FR_LEAF, FR_UNARY, FR_BINARY, FR_ROWS, FR_ARRAY, FR_DIST, FR_TERM };
 
 typedef struct {
   const char *name;

@@ -6,7 +6,7 @@
 static int check_node(const fr_program_spec *s, int i);
 static int check_scan(const fr_program_spec *s, int i, const int *ints, int n_ints, int n_args);
 static int check_site_vector(const fr_program_spec *s, int i, const int *ints, int n_ints);
-static int check_event(const fr_program_spec *s, int i, const int *ints, int n_ints);
+static int check_event(const fr_program_spec *s, int i, const fr_dist *dist, const int *shape);
 static void place_nodes(fr_program *p, int keep_all);
 static void lay_out_whole(fr_program *p);
 static void lay_out_loops(fr_program *p, int *loop_of);
@@ -96,26 +96,39 @@ static int check_density(const fr_program_spec *s, int i, const int *ints, int n
   if (n_ints < 2 || ints[0] < 0 || ints[0] >= s->n_dists || !term_inside(s, ints[1])) return FR_ERR_ARGUMENT;
   const fr_dist *dist = s->dist[ints[0]];
   if (n_args != 1 + dist->n_args) return FR_ERR_ARGUMENT;
-  if (s->op[i] == FR_OP_DENSITY_EVENT) return dist->events ? check_event(s, i, ints, n_ints) : FR_ERR_ARGUMENT;
+  if (s->op[i] == FR_OP_DENSITY_EVENT)
+    return dist->events && n_ints == 4 ? check_event(s, i, dist, ints + 2) : FR_ERR_ARGUMENT;
   if (!dist->rows || !lengths_recycle(s, i, n_args, density_rows(s, i))) return FR_ERR_ARGUMENT;
   return FR_OK;
 }
 
-static int check_event(const fr_program_spec *s, int i, const int *ints, int n_ints)
+/* shape: events N and their size K */
+static int check_event(const fr_program_spec *s, int i, const fr_dist *dist, const int *shape)
 {
-  if (n_ints != 4 || ints[2] < 0 || ints[3] < 1) return FR_ERR_ARGUMENT;
-  long N = ints[2], K = ints[3];
-  const fr_dist *dist = s->dist[ints[0]];
-  long size = dist->event == FR_MATRIX ? K * K : K;
+  if (shape[0] < 0 || shape[1] < 1) return FR_ERR_ARGUMENT;
+  long N = shape[0];
+  int K = shape[1];
   if (dist->event == FR_MATRIX && N != 1) return FR_ERR_ARGUMENT;
-  if (length_of(s, i, 0) != N * size) return FR_ERR_ARGUMENT;
+  if (length_of(s, i, 0) != N * fr_event_size(dist->event, K, 0)) return FR_ERR_ARGUMENT;
   for (int a = 0; a < dist->n_args; a++) {
-    long len = length_of(s, i, a + 1);
-    long one = dist->arg[a].event == FR_MATRIX ? K * K : dist->arg[a].event == FR_VECTOR ? K : 1;
+    long len = length_of(s, i, a + 1), one = fr_event_size(dist->arg[a].event, K, len);
     int many = dist->arg[a].event != FR_MATRIX;
     if (len != one && !(many && len == N * one)) return FR_ERR_ARGUMENT;
   }
   return FR_OK;
+}
+
+/* Log densities that other nodes read: one a row, one an event, or those of intervals. */
+static int check_log_prob(const fr_program_spec *s, int i, const int *ints, int n_ints, int n_args)
+{
+  int op = s->op[i];
+  if (n_ints < 1 || ints[0] < 0 || ints[0] >= s->n_dists) return FR_ERR_ARGUMENT;
+  const fr_dist *dist = s->dist[ints[0]];
+  if (n_args != dist->n_args + (op == FR_OP_LOG_INTERVAL ? 2 : 1)) return FR_ERR_ARGUMENT;
+  if (op == FR_OP_LOG_PROB_EVENT)
+    return dist->events && n_ints == 3 && s->len[i] == ints[1] ? check_event(s, i, dist, ints + 1) : FR_ERR_ARGUMENT;
+  if (op == FR_OP_LOG_INTERVAL ? !dist->cdf : !dist->rows) return FR_ERR_ARGUMENT;
+  return s->len[i] == density_rows(s, i) && lengths_recycle(s, i, n_args, s->len[i]) ? FR_OK : FR_ERR_ARGUMENT;
 }
 
 static int check_site_vector(const fr_program_spec *s, int i, const int *ints, int n_ints)
@@ -228,6 +241,7 @@ static int check_by_op(const fr_program_spec *s, int i, const int *ints, int n_i
   case FR_OP_CUMSUM: return length_of(s, i, 0) == len ? FR_OK : FR_ERR_ARGUMENT;
   case FR_OP_SUM: case FR_OP_PROD: case FR_OP_LOG_SUM_EXP: case FR_OP_LARGEST: case FR_OP_SMALLEST:
     return len == 1 && (s->op[i] == FR_OP_SUM || s->op[i] == FR_OP_PROD || length_of(s, i, 0) > 0) ? FR_OK : FR_ERR_ARGUMENT;
+  case FR_OP_LOG_PROB: case FR_OP_LOG_INTERVAL: case FR_OP_LOG_PROB_EVENT: return check_log_prob(s, i, ints, n_ints, n_args);
   case FR_OP_DENSITY: case FR_OP_DENSITY_EVENT: return check_density(s, i, ints, n_ints, n_args);
   case FR_OP_TARGET: return n_ints == 1 && term_inside(s, ints[0]) ? FR_OK : FR_ERR_ARGUMENT;
   default: break;
@@ -268,7 +282,7 @@ static int check_node(const fr_program_spec *s, int i)
 static int runs_along_rows(int op)
 {
   int c = fr_ops[op].op_class;
-  return c == FR_UNARY || c == FR_BINARY || c == FR_ROWS;
+  return c == FR_UNARY || c == FR_BINARY || c == FR_ROWS || c == FR_DIST;
 }
 
 /* A ROW node needs all its readers to take it row by row in the loop of its own length. Readers come later,
@@ -361,8 +375,10 @@ static void measure_events(fr_program *p)
     size_t values = 0, scratch = scratch_of(s, i);
     int K = 0;
     if (scratch > p->max_scratch) p->max_scratch = scratch;
-    if (s->op[i] == FR_OP_DENSITY_EVENT) {
-      K = ints[3];
+    if (s->op[i] == FR_OP_DENSITY_EVENT || s->op[i] == FR_OP_LOG_PROB_EVENT) {
+      K = ints[s->op[i] == FR_OP_DENSITY_EVENT ? 3 : 2];
+      size_t work = fr_dist_work(s->dist[ints[0]], K);
+      if (work > p->max_dist_work) p->max_dist_work = work;
       for (int k = s->arg_start[i]; k < s->arg_start[i + 1]; k++) values += 2 * (size_t)s->len[s->arg[k]];
     } else if (s->op[i] == FR_OP_SITE_VECTOR) {
       const fr_bijection *b = fr_bijection_get(ints[2]);

@@ -72,6 +72,7 @@ typedef struct {
   size_t whole_size;  /* elements of all WHOLE nodes */
   int max_buffers;
   int max_event;      /* largest event size K among vector nodes; 0: none */
+  size_t max_dist_work; /* largest workspace of their distributions */
   size_t max_event_values;
   size_t max_scratch; /* doubles that factorisations and scans need */
   int (*poll)(void *poll_data); /* NULL, or asked about every millisecond; not 0: stop */

@@ -26,6 +26,8 @@ static void whole_reverse(fr_run *run, int g);
 static int run_loop(fr_run *run, const fr_loop *loop);
 static void site_forward(fr_run *run, int g, int i);
 static void site_reverse(fr_run *run, int g, int i);
+static void log_prob_rows(fr_run *run, int g, int i, long row0, long rows, int reverse);
+static void log_prob_event(fr_run *run, int g, int i, int reverse);
 static void event_term(fr_run *run, int g, int i);
 
 /* ---- operands ---- */
@@ -139,6 +141,8 @@ static void node_forward(fr_run *run, int g, int i, long row0, long rows)
   int op = run->p->spec.op[i];
   if (op == FR_OP_CONCAT) { concat_forward(run, g, i); return; }
   if (op == FR_OP_SCAN) { scan_forward(run, g, i); return; }
+  if (fr_ops[op].op_class == FR_DIST) { log_prob_rows(run, g, i, row0, rows, 0); return; }
+  if (op == FR_OP_LOG_PROB_EVENT) { log_prob_event(run, g, i, 0); return; }
   fr_call c = visit(run, g, i, row0, rows, 0);
   fr_step step = step_of(run, i, row0);
   fr_op_forward(&step, &c);
@@ -149,6 +153,8 @@ static void node_reverse(fr_run *run, int g, int i, long row0, long rows)
   int op = run->p->spec.op[i];
   if (op == FR_OP_CONCAT) { concat_reverse(run, g, i); return; }
   if (op == FR_OP_SCAN) { scan_reverse(run, g, i); return; }
+  if (fr_ops[op].op_class == FR_DIST) { log_prob_rows(run, g, i, row0, rows, 1); return; }
+  if (op == FR_OP_LOG_PROB_EVENT) { log_prob_event(run, g, i, 1); return; }
   fr_call c = visit(run, g, i, row0, rows, 1);
   fr_step step = step_of(run, i, row0);
   fr_op_reverse(&step, &c);
@@ -175,6 +181,18 @@ static void row_term(fr_run *run, int g, int i, long row0, long rows)
   s->dist[ints[0]]->rows(&call);
 }
 
+/* Log densities of rows, or of intervals, that other nodes read. */
+static void log_prob_rows(fr_run *run, int g, int i, long row0, long rows, int reverse)
+{
+  const fr_program_spec *s = &run->p->spec;
+  const fr_dist *dist = s->dist[attributes(run, i)[0]];
+  fr_operand self = operand(run, g, i, row0);
+  fr_rows call = {.rows = rows, .W = run->W, .out = (double *)self.v, .out_bar = reverse ? self.a : NULL};
+  for (int k = 0; k < s->arg_start[i + 1] - s->arg_start[i]; k++) call.v[k] = operand(run, g, argument(run, i, k), row0);
+  if (s->op[i] == FR_OP_LOG_INTERVAL) fr_dist_log_interval(dist, &call);
+  else dist->rows(&call);
+}
+
 /* ---- entry points ---- */
 
 static size_t group_size(const fr_program *p, int W) { return (2 * p->whole_size + (size_t)p->spec.n_terms) * (size_t)W; }
@@ -189,7 +207,7 @@ size_t fr_program_work(const fr_program *p, int S)
 {
   int W = S == 1 ? 1 : FR_LANES;
   size_t rows = 2 * (size_t)p->max_buffers * (size_t)(chunk_rows(W) * W);
-  return (size_t)batch_groups(S) * group_size(p, W) + rows + p->max_event_values + p->max_scratch + fr_dist_work(p->max_event) +
+  return (size_t)batch_groups(S) * group_size(p, W) + rows + p->max_event_values + p->max_scratch + p->max_dist_work +
          fr_bijection_work(p->max_event);
 }
 
@@ -449,36 +467,88 @@ static void add_events(const fr_operand *o, int W, int l, const fr_packed *from)
     for (long j = 0; j < from->size; j++) o->a[(e + j * from->events) * W + l] += from->a[e * from->size + j];
 }
 
-static void event_term(fr_run *run, int g, int i)
-{
-  const fr_program_spec *s = &run->p->spec;
-  const int *ints = attributes(run, i);
-  const fr_dist *dist = s->dist[ints[0]];
-  int W = run->W, K = ints[3], n = 1 + dist->n_args;
+/* The operands of an event node, unpacked for one particle after the other. */
+typedef struct {
+  const fr_dist *dist;
+  int n, N, K;                         /* operands, events, their size */
   fr_operand o[1 + FR_DIST_MAX_ARGS];
   fr_packed packed[1 + FR_DIST_MAX_ARGS];
-  const double *arg[FR_DIST_MAX_ARGS];
-  double *arg_bar[FR_DIST_MAX_ARGS], *at = run->scratch;
-  long stride[FR_DIST_MAX_ARGS];
-  for (int k = 0; k < n; k++) {
-    int event = k == 0 ? dist->event : dist->arg[k - 1].event;
-    long len = s->len[argument(run, i, k)], size = event == FR_MATRIX ? (long)K * K : event == FR_VECTOR ? K : 1;
-    o[k] = operand(run, g, argument(run, i, k), 0);
-    packed[k] = (fr_packed){at, o[k].a ? at + len : NULL, len / size, size};
+  long stride[FR_DIST_MAX_ARGS];       /* as fr_event_fn takes them */
+  double *work;
+} fr_event_call;
+
+/* shape: events N and their size K */
+static void event_call(fr_run *run, int g, int i, const int *shape, fr_event_call *c)
+{
+  const fr_program_spec *s = &run->p->spec;
+  double *at = run->scratch;
+  c->dist = s->dist[attributes(run, i)[0]];
+  c->n = 1 + c->dist->n_args;
+  c->N = shape[0];
+  c->K = shape[1];
+  for (int k = 0; k < c->n; k++) {
+    int event = k == 0 ? c->dist->event : c->dist->arg[k - 1].event;
+    long len = s->len[argument(run, i, k)], size = fr_event_size(event, c->K, len);
+    c->o[k] = operand(run, g, argument(run, i, k), 0);
+    c->packed[k] = (fr_packed){at, c->o[k].a ? at + len : NULL, size ? len / size : 0, size};
     at += 2 * len;
-    if (k == 0) continue;
-    arg[k - 1] = packed[k].v;
-    arg_bar[k - 1] = packed[k].a;
-    stride[k - 1] = packed[k].events > 1 ? size : 0;
+    if (k > 0) c->stride[k - 1] = c->packed[k].events > 1 || event == FR_WHOLE ? size : 0;
   }
-  for (int l = 0; l < W; l++) {
-    for (int k = 0; k < n; k++) {
-      if (l == 0 || o[k].lane) pack_events(&o[k], W, l, &packed[k]);
-      if (packed[k].a) memset(packed[k].a, 0, (size_t)(packed[k].events * packed[k].size) * sizeof(double));
+  c->work = at;
+}
+
+static void load_particle(const fr_event_call *c, int W, int l)
+{
+  for (int k = 0; k < c->n; k++) {
+    if (l == 0 || c->o[k].lane) pack_events(&c->o[k], W, l, &c->packed[k]);
+    if (c->packed[k].a) memset(c->packed[k].a, 0, (size_t)(c->packed[k].events * c->packed[k].size) * sizeof(double));
+  }
+}
+
+static void store_particle(const fr_event_call *c, int W, int l)
+{
+  for (int k = 0; k < c->n; k++)
+    if (c->packed[k].a) add_events(&c->o[k], W, l, &c->packed[k]);
+}
+
+/* N of the events from event e on; with want their adjoints are added to, times bar. */
+static double visit_events(const fr_event_call *c, long e, long N, double bar, int want)
+{
+  const double *arg[FR_DIST_MAX_ARGS];
+  double *arg_bar[FR_DIST_MAX_ARGS], *x_bar = want ? c->packed[0].a : NULL;
+  for (int k = 1; k < c->n; k++) {
+    long at = c->dist->arg[k - 1].event == FR_WHOLE ? 0 : e * c->stride[k - 1];
+    arg[k - 1] = c->packed[k].v + at;
+    arg_bar[k - 1] = want && c->packed[k].a ? c->packed[k].a + at : NULL;
+  }
+  return c->dist->events(N, c->K, c->packed[0].v + e * c->packed[0].size, arg, c->stride, bar,
+                         x_bar ? x_bar + e * c->packed[0].size : NULL, arg_bar, c->work);
+}
+
+static void event_term(fr_run *run, int g, int i)
+{
+  const int *ints = attributes(run, i);
+  fr_event_call c;
+  event_call(run, g, i, ints + 2, &c);
+  for (int l = 0; l < run->W; l++) {
+    load_particle(&c, run->W, l);
+    run->term[g][(size_t)ints[1] * (size_t)run->W + (size_t)l] += visit_events(&c, 0, c.N, 1.0, 1);
+    store_particle(&c, run->W, l);
+  }
+}
+
+/* One log density an event, for other nodes to read. */
+static void log_prob_event(fr_run *run, int g, int i, int reverse)
+{
+  fr_event_call c;
+  fr_operand self = operand(run, g, i, 0);
+  event_call(run, g, i, attributes(run, i) + 1, &c);
+  for (int l = 0; l < run->W; l++) {
+    load_particle(&c, run->W, l);
+    for (long e = 0; e < c.N; e++) {
+      if (!reverse) ((double *)self.v)[e * run->W + l] = visit_events(&c, e, 1, 0.0, 0);
+      else if (self.a[e * run->W + l] != 0.0) visit_events(&c, e, 1, self.a[e * run->W + l], 1);
     }
-    run->term[g][(size_t)ints[1] * (size_t)W + (size_t)l] +=
-        dist->events(ints[2], K, packed[0].v, arg, stride, 1.0, packed[0].a, arg_bar, at);
-    for (int k = 0; k < n; k++)
-      if (packed[k].a) add_events(&o[k], W, l, &packed[k]);
+    if (reverse) store_particle(&c, run->W, l);
   }
 }

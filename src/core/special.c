@@ -105,3 +105,115 @@ double fr_lchoose(double n, double k)
   if (k == 0.0 || k == n) return 0.0;
   return -log1p(n) - fr_lbeta(n - k + 1.0, k + 1.0);
 }
+
+/* ---- the normal distribution ----
+ * Below FR_TAIL, phi / Phi is x' + 1 / (x' + 2 / (x' + 3 / ...)) with x' = -x (Laplace's continued fraction). */
+
+#define FR_TAIL (-5.0)
+#define FR_TAIL_TERMS 60
+
+/* 1 / (x + 2 / (x + 3 / ...)), x >= 5: what phi / Phi has above x; fewer terms do for larger x */
+static double tail_excess(double x)
+{
+  double f = x;
+  if (x > 1e9) return 1.0 / x;
+  for (int k = x > 40.0 ? 8 : FR_TAIL_TERMS; k >= 2; k--) f = x + k / f;
+  return 1.0 / f;
+}
+
+double fr_log_pnorm(double x)
+{
+  if (x != x) return x;
+  if (x >= FR_TAIL) return x > 0.0 ? log1p(-pnorm(x, 0.0, 1.0, 0, 0)) : log(pnorm(x, 0.0, 1.0, 1, 0));
+  return -0.5 * x * x - FR_LOG_SQRT_2PI - log(tail_excess(-x) - x);
+}
+
+double fr_mills(double x)
+{
+  if (x < FR_TAIL) return tail_excess(-x) - x;
+  return exp(-0.5 * x * x - FR_LOG_SQRT_2PI) / pnorm(x, 0.0, 1.0, 1, 0);
+}
+
+double fr_mills_excess(double x)
+{
+  return x < FR_TAIL ? tail_excess(-x) : fr_mills(x) + x;
+}
+
+double fr_log_scaled_pnorm(double x)
+{
+  return x < FR_TAIL ? -FR_LOG_SQRT_2PI - log(tail_excess(-x) - x) : fr_log_pnorm(x) + 0.5 * x * x;
+}
+
+/* ---- Bessel functions: the power series below FR_BESSEL_SERIES, Hankel's expansion above ---- */
+
+#define FR_BESSEL_SERIES 50.0
+
+/* sums of the series of I0 less 1, and of I1 / (k / 2) */
+static void bessel_series(double k, double *i0, double *i1)
+{
+  double u = 0.25 * k * k, term = 1.0, s0 = 0.0, s1 = 1.0;
+  for (int j = 1; j < 200; j++) {
+    term *= u / ((double)j * j);
+    s0 += term;
+    s1 += term / (j + 1);
+    if (term < 1e-18 * s1) break;
+  }
+  *i0 = s0;
+  *i1 = s1;
+}
+
+/* I0 = (1 + *i0) exp(k) / sqrt(2 pi k), I0 - I1 the same with *gap */
+static void bessel_hankel(double k, double *i0, double *gap)
+{
+  double t0 = 1.0, t1 = 1.0, s0 = 0.0, g = 0.0;
+  for (int j = 1; j <= 14; j++) {
+    double odd = (2.0 * j - 1.0) * (2.0 * j - 1.0), step = 1.0 / (8.0 * k * j);
+    t0 *= odd * step;
+    t1 *= (odd - 4.0) * step;
+    s0 += t0;
+    g += t0 - t1;
+  }
+  *i0 = s0;
+  *gap = g;
+}
+
+double fr_log_bessel_i0(double k)
+{
+  double s0, s1;
+  if (!(k >= 0.0)) return NAN;
+  if (k < FR_BESSEL_SERIES) {
+    bessel_series(k, &s0, &s1);
+    return log1p(s0) - k;
+  }
+  bessel_hankel(k, &s0, &s1);
+  return log1p(s0) - FR_LOG_SQRT_2PI - 0.5 * log(k);
+}
+
+double fr_bessel_ratio(double k)
+{
+  double s0, s1;
+  if (!(k >= 0.0)) return NAN;
+  if (k < FR_BESSEL_SERIES) {
+    bessel_series(k, &s0, &s1);
+    return 1.0 - 0.5 * k * s1 / (1.0 + s0);
+  }
+  bessel_hankel(k, &s0, &s1);
+  return s1 / (1.0 + s0);
+}
+
+/* ---- R's distribution functions ---- */
+
+double fr_log_pt(double x, double df, int upper)
+{
+  return x == x && df > 0.0 ? pt(x, df, !upper, 1) : NAN;
+}
+
+double fr_log_pgamma(double x, double shape, int upper)
+{
+  return x == x && shape > 0.0 && shape < INFINITY ? pgamma(x, shape, 1.0, !upper, 1) : NAN;
+}
+
+double fr_log_pbeta(double x, double a, double b, int upper)
+{
+  return x == x && a > 0.0 && b > 0.0 && a + b < INFINITY ? pbeta(x, a, b, !upper, 1) : NAN;
+}

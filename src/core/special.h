@@ -19,4 +19,19 @@ double fr_trigamma(double x);          /* x > 0; Inf at 0; NaN below */
 double fr_lbeta(double a, double b);   /* log B(a, b), a, b > 0, without cancellation for large arguments */
 double fr_lchoose(double n, double k); /* log choose, 0 <= k <= n, not restricted to integers */
 
+/* The standard normal distribution function Phi and its density phi, exact in the far tails. */
+double fr_log_pnorm(double x);         /* log Phi(x) */
+double fr_mills(double x);             /* phi(x) / Phi(x), the derivative of log Phi */
+double fr_mills_excess(double x);      /* phi(x) / Phi(x) + x, which for x -> -Inf goes to 0 as -1 / x */
+double fr_log_scaled_pnorm(double x);  /* log Phi(x) + x^2 / 2 */
+
+/* Modified Bessel functions of k >= 0: log(I0(k) exp(-k)) and 1 - I1(k) / I0(k). */
+double fr_log_bessel_i0(double k);
+double fr_bessel_ratio(double k);
+
+/* R's distribution functions, log F(x) or log S(x), with arguments that are checked here: NaN if not valid. */
+double fr_log_pt(double x, double df, int upper);
+double fr_log_pgamma(double x, double shape, int upper);   /* rate 1 */
+double fr_log_pbeta(double x, double a, double b, int upper);
+
 #endif

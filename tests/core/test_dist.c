@@ -16,7 +16,7 @@ static double random_value(fr_rng *rng, int support, double size)
   switch (support) {
   case FR_SUP_POSITIVE: return exp(fr_rng_normal(rng));
   case FR_SUP_NONNEGATIVE: return exp(fr_rng_normal(rng));
-  case FR_SUP_UNIT: return fr_rng_uniform(rng);
+  case FR_SUP_UNIT: case FR_SUP_OPEN_UNIT: return fr_rng_uniform(rng);
   case FR_SUP_BINARY: return fr_rng_uniform(rng) < 0.5;
   case FR_SUP_COUNT: return floor(1.0 + 20.0 * fr_rng_uniform(rng));
   case FR_SUP_COUNT_TO_SIZE: return floor((size + 1.0) * fr_rng_uniform(rng));
@@ -270,18 +270,18 @@ static void test_goldens(void)
 static void check_events(const char *name, int K, const double *x, const double *const *arg)
 {
   const fr_dist *dist = fr_dist_find(name);
-  long size = dist->event == FR_MATRIX ? (long)K * K : K, shared[2] = {0, 0};
+  long size = fr_event_size(dist->event, K, 1), shared[2] = {0, 0};
   double work[64], dx[64], dx1[64], da[2][64], da1[2][64], lp1 = 0.0, w = -1.5;
   double *darg[2] = {da[0], da[1]}, *darg1[2] = {da1[0], da1[1]}, *none[2] = {NULL, NULL};
   int ok = 1;
-  CHECK(fr_dist_work(K) <= 60);
+  CHECK(fr_dist_work(dist, K) <= 60);
   for (int e = 0; e < 64; e++) {
     dx[e] = da[0][e] = da[1][e] = 0.5;
     dx1[e] = da1[0][e] = da1[1][e] = 0.0;
   }
   for (int e = 0; e < 64; e++) work[e] = GUARD;
   double lp = dist->events(2, K, x, arg, shared, w, dist->discrete ? NULL : dx, darg, work);
-  for (size_t e = fr_dist_work(K); e < 64; e++) ok = ok && work[e] == GUARD;
+  for (size_t e = fr_dist_work(dist, K); e < 64; e++) ok = ok && work[e] == GUARD;
   for (int i = 0; i < 2; i++)
     lp1 += dist->events(1, K, x + i * size, arg, shared, 1.0, dist->discrete ? NULL : dx1 + i * size, darg1, work);
   ok = ok && fabs(lp - lp1) <= 1e-13 * (1.0 + fabs(lp));
@@ -305,9 +305,21 @@ static void test_events(void)
   check_events("dirichlet", 3, shares, (const double *[]){conc});
   check_events("multinomial", 3, counts, (const double *[]){&ten, conc});
   check_events("lkj_corr_cholesky", 3, corr, (const double *[]){&eta});
+  static const double categories[2] = {3, 1}, cutpoints[3] = {-1.0, 0.2, 1.5}, at = 0.4;
+  check_events("categorical", 3, categories, (const double *[]){shares});
+  check_events("categorical_logit", 3, categories, (const double *[]){loc});
+  check_events("ordered_logistic", 3, categories, (const double *[]){&at, cutpoints});
+  check_events("ordered_probit", 3, categories, (const double *[]){&at, cutpoints});
 }
 
 /* ---- the table ---- */
+
+static int has_vector_args(const fr_dist *dist)
+{
+  for (int a = 0; a < dist->n_args; a++)
+    if (dist->arg[a].event != FR_SCALAR) return 1;
+  return 0;
+}
 
 static void test_table(void)
 {
@@ -315,7 +327,7 @@ static void test_table(void)
   for (int i = 0; i < fr_n_dists; i++) {
     const fr_dist *dist = fr_dists[i];
     int ok = fr_dist_find(dist->name) == dist && dist->n_args <= FR_DIST_MAX_ARGS;
-    ok = ok && (dist->event == FR_SCALAR ? dist->rows && !dist->events : !dist->rows && dist->events);
+    ok = ok && (dist->event != FR_SCALAR || has_vector_args(dist) ? !dist->rows && dist->events : dist->rows && !dist->events);
     ok = ok && dist->sample && dist->mean && dist->lower_arg < dist->n_args && dist->upper_arg < dist->n_args;
     ok = ok && (dist->support == FR_SUP_BOUNDED) == (dist->lower_arg >= 0 || dist->upper_arg >= 0);
     ok = ok && (dist->size_arg < 0 || dist->arg[dist->size_arg].data_only);
@@ -338,7 +350,7 @@ static void test_samples(void)
   }
   for (int i = 0; i < fr_n_dists; i++) {
     const fr_dist *dist = fr_dists[i];
-    if (dist->event != FR_SCALAR || dist->n_args != 1 || dist->arg[0].support == FR_SUP_REAL) continue;
+    if (!dist->rows || dist->n_args != 1 || dist->arg[0].support == FR_SUP_REAL) continue;
     dist->sample(1, (const double *[]){&minus}, &rng, &out, NULL);
     CHECK(isnan(out));
     dist->mean(1, (const double *[]){&minus}, &out, NULL);
@@ -350,7 +362,7 @@ void test_dist(void)
 {
   test_table();
   for (int i = 0; i < fr_n_dists; i++)
-    if (fr_dists[i]->event == FR_SCALAR) test_rows(fr_dists[i], (uint32_t)i);
+    if (fr_dists[i]->rows) test_rows(fr_dists[i], (uint32_t)i);
   test_zero_adjoint();
   test_goldens();
   test_events();

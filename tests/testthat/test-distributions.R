@@ -63,7 +63,15 @@ random_calls <- function(n) {
     binomial = list(rbinom(n, size, 0.5), list(size, unit())),
     binomial_logit = list(rbinom(n, size, 0.5), list(size, real())),
     poisson = list(rpois(n, 4), list(pos() * 4)), poisson_log = list(rpois(n, 4), list(real(1))),
-    beta_binomial = list(rbinom(n, size, 0.5), list(size, pos() * 5, pos() * 5))
+    beta_binomial = list(rbinom(n, size, 0.5), list(size, pos() * 5, pos() * 5)),
+    asymmetric_laplace = list(real(), list(real(), pos(), pos())), gumbel = list(real(), list(real(), pos())),
+    skew_normal = list(real(1), list(real(1), pos(), real(1))), exp_mod_normal = list(real(), list(real(), pos(), pos())),
+    von_mises = list(runif(n, -3, 3), list(real(1), pos())), half_student_t = list(pos(), list(pos() * 4, pos())),
+    inverse_gaussian = list(pos(), list(pos(), pos())), chi_square = list(pos(), list(pos() * 5)),
+    scaled_inv_chi_square = list(pos(), list(pos() * 5, pos())), weibull = list(pos(), list(pos(), pos())),
+    frechet = list(pos(), list(pos(), pos())), rayleigh = list(pos(), list(pos())), beta_proportion = list(unit(), list(unit(), pos() * 8)),
+    kumaraswamy = list(unit(), list(pos(), pos())), neg_binomial = list(rpois(n, 4), list(pos() * 4, pos())),
+    neg_binomial_log = list(rpois(n, 4), list(real(1), pos())), geometric = list(rpois(n, 4), list(unit()))
   )
 }
 
@@ -71,7 +79,7 @@ test_that("every scalar distribution has its gradient, by central differences at
   set.seed(1)
   calls <- random_calls(50)
   table <- dist_entries()
-  expect_setequal(names(calls), names(table)[vapply(table, function(d) d$event == "scalar", NA)])
+  expect_setequal(names(calls), names(table)[vapply(table, `[[`, NA, "by_rows")])
   for (name in names(calls)) {
     operands <- c(calls[[name]][1L], calls[[name]][[2L]])
     analytic <- dist_eval(name, operands[[1L]], operands[-1L])$gradient
@@ -283,6 +291,9 @@ test_that("invalid arguments and missing values give NaN, valid ones never do", 
   bad <- list(normal = list(0, -1), student_t = list(-1, 0, 1), cauchy = list(0, -1), laplace = list(0, 0), logistic = list(0, -1),
               flat = list(1, -1), half_normal = list(-1), half_cauchy = list(0), lognormal = list(0, -1), exponential = list(-1),
               gamma = list(-1, 1), inverse_gamma = list(1, 0), pareto = list(1, -1), beta = list(0, 1), uniform = list(1, 1),
+              half_student_t = list(3, 0), weibull = list(0, 1), inverse_gaussian = list(1, -1), neg_binomial = list(-1, 1), neg_binomial_log = list(0, 0), geometric = list(1.1),
+              beta_proportion = list(1, 2), kumaraswamy = list(0, 1), gumbel = list(0, 0), skew_normal = list(0, -1, 1), exp_mod_normal = list(0, 1, 0), von_mises = list(0, -1),
+              asymmetric_laplace = list(0, 1, 0), chi_square = list(0), scaled_inv_chi_square = list(1, 0), frechet = list(0, 1), rayleigh = list(0),
               bernoulli = list(1.1), bernoulli_logit = list(NaN), binomial = list(1.5, 0.5), binomial_logit = list(-1, 0),
               poisson = list(-1), poisson_log = list(NaN), beta_binomial = list(2, -1, 1))
   for (name in names(bad)) expect_true(is.nan(dist_eval(name, 1, bad[[name]])$log_prob), label = name)
@@ -296,6 +307,54 @@ test_that("invalid arguments and missing values give NaN, valid ones never do", 
     inside <- is.finite(out$log_prob)
     for (g in out$gradient) expect_false(anyNA(g[inside]), label = paste(name, "gradient"))
   }
+})
+
+test_that("densities that R has are R's, and the others are their formulas", {
+  x <- c(0.01, 0.4, 1.3, 7)
+  k <- c(0, 1, 4, 30)
+  same <- function(name, x, args, want) expect_close_to(do.call(dist_log_prob, c(list(name, x), args)), want, 1e-12, name)
+  same("weibull", x, list(1.7, 2), dweibull(x, 1.7, 2, log = TRUE))
+  same("chi_square", x, list(3), dchisq(x, 3, log = TRUE))
+  same("rayleigh", x, list(2), log(x / 4) - x^2 / 8)
+  same("frechet", x, list(1.7, 2), log(1.7 / 2) - 2.7 * log(x / 2) - (x / 2)^-1.7)
+  same("inverse_gaussian", x, list(1.5, 2), 0.5 * log(2 / (2 * pi * x^3)) - 2 * (x - 1.5)^2 / (2 * 1.5^2 * x))
+  same("scaled_inv_chi_square", x, list(3, 2), dgamma(1 / x, 1.5, 6, log = TRUE) - 2 * log(x))
+  same("half_student_t", x, list(3, 2), log(2) + dt(x / 2, 3, log = TRUE) - log(2))
+  same("beta_proportion", x[1:2], list(0.3, 5), dbeta(x[1:2], 1.5, 3.5, log = TRUE))
+  same("kumaraswamy", x[1:2], list(2, 3), log(6) + log(x[1:2]) + 2 * log1p(-x[1:2]^2))
+  same("neg_binomial", k, list(2.5, 1.3), dnbinom(k, size = 1.3, mu = 2.5, log = TRUE))
+  same("neg_binomial_log", k, list(log(2.5), 1.3), dnbinom(k, size = 1.3, mu = 2.5, log = TRUE))
+  same("geometric", k, list(0.3), dgeom(k, 0.3, log = TRUE))
+  same("gumbel", x, list(1, 2), -(x - 1) / 2 - exp(-(x - 1) / 2) - log(2))
+  same("skew_normal", x, list(1, 2, -3), log(2 / 2) + dnorm((x - 1) / 2, log = TRUE) + pnorm(-3 * (x - 1) / 2, log.p = TRUE))
+  same("exp_mod_normal", x, list(1, 2, 0.7), log(0.7) + 0.7 * (1 - x) + 0.7^2 * 4 / 2 + pnorm((x - 1) / 2 - 0.7 * 2, log.p = TRUE))
+  same("von_mises", x[1:3], list(1, 2), 2 * cos(x[1:3] - 1) - log(2 * pi * besselI(2, 0)))
+})
+
+test_that("categories have the probabilities of their formulas, and draws to match", {
+  p <- c(0.2, 0.5, 0.3)
+  eta <- c(0.3, -1)
+  cut <- c(-1, 0.5)
+  logit <- cbind(plogis(cut[1] - eta), plogis(cut[2] - eta) - plogis(cut[1] - eta), plogis(eta - cut[2]))
+  probit <- cbind(pnorm(cut[1] - eta), pnorm(cut[2] - eta) - pnorm(cut[1] - eta), pnorm(eta - cut[2]))
+  expect_close_to(dist_log_prob("categorical", 1:3 + 0, 4 * p), log(p), 1e-14)
+  expect_close_to(dist_log_prob("categorical_logit", 1:3 + 0, log(p) + 7), log(p), 1e-14)
+  expect_close_to(dist_log_prob("ordered_logistic", c(3, 1), eta, cut), log(logit[cbind(1:2, c(3, 1))]), 1e-13)
+  expect_close_to(dist_log_prob("ordered_probit", c(2, 3), eta, cut), log(probit[cbind(1:2, c(2, 3))]), 1e-13)
+  expect_close_to(dist_log_prob("categorical_logit", c(1, 3), rbind(log(p), log(rev(p)))), log(c(p[1], p[1])), 1e-14)
+  expect_identical(dist_log_prob("categorical", c(0, 4, 1.5), p), rep(-Inf, 3))
+  for (name in c("categorical", "ordered_logistic")) {
+    args <- if (name == "categorical") list(p) else list(eta[1], cut)
+    x <- dist_sample(name, 4000L, args, K = length(args[[length(args)]]))
+    expect_gt(chisq.test(tabulate(x, 3), p = if (name == "categorical") p else logit[1, ])$p.value, 1e-3)
+  }
+  m <- model({
+    b ~ normal(0, 1)
+    cutpoints ~ ordered(normal(0, 2), dim = 2)
+    y ~ ordered_logistic(b * x, cutpoints)
+  })
+  expect_consistent(log_density(m, list(x = c(1, -0.5, 0.2), y = c(1, 3, 2))))
+  expect_error(log_density(m, list(x = 1, y = 4)), "outside the support of `ordered_logistic\\(\\)`")
 })
 
 # ---- draws and means ----------------------------------------------------------------------------------------------
@@ -312,7 +371,12 @@ test_that("continuous draws have R's distribution functions and the table's mean
     list("gamma", list(0.3, 2), function(q) pgamma(q, 0.3, 2)), list("gamma", list(30, 2), function(q) pgamma(q, 30, 2)),
     list("inverse_gamma", list(4, 2), function(q) pgamma(1 / q, 4, 2, lower.tail = FALSE)),
     list("pareto", list(2, 3), function(q) 1 - (2 / q)^3), list("beta", list(0.4, 2), function(q) pbeta(q, 0.4, 2)),
-    list("uniform", list(-1, 3), function(q) punif(q, -1, 3))
+    list("uniform", list(-1, 3), function(q) punif(q, -1, 3)), list("half_student_t", list(3, 2), function(q) 2 * pt(q / 2, 3) - 1),
+    list("weibull", list(1.7, 2), function(q) pweibull(q, 1.7, 2)), list("frechet", list(3, 2), function(q) exp(-(q / 2)^-3)),
+    list("rayleigh", list(2), function(q) -expm1(-q^2 / 8)), list("chi_square", list(3), function(q) pchisq(q, 3)),
+    list("scaled_inv_chi_square", list(6, 2), function(q) pchisq(24 / q, 6, lower.tail = FALSE)),
+    list("beta_proportion", list(0.3, 5), function(q) pbeta(q, 1.5, 3.5)), list("kumaraswamy", list(2, 3), function(q) 1 - (1 - q^2)^3),
+    list("gumbel", list(1, 2), function(q) exp(-exp(-(q - 1) / 2)))
   )
   for (case in cases) {
     x <- dist_sample(case[[1L]], n, case[[2L]])

@@ -1,0 +1,320 @@
+# Distributions wrapped around others: truncated(), censored(), zero_inflated(), mixture(), ordered().
+#
+# A wrapped distribution, its arguments evaluated, is a list: wrapper (NULL for one of the table), dist and args for one of the table,
+# parts (the distributions inside) and extra (bounds, weights). Its log density is a value of the program, put together from
+# the table's log densities (log_prob) and log probabilities of intervals (log_interval).
+
+wrapper_forms <- list(
+  truncated = function(dist, lower = -Inf, upper = Inf, dim) NULL, censored = function(dist, lower = -Inf, upper = Inf, dim) NULL,
+  zero_inflated = function(prob, dist, dim) NULL, mixture = function(weights, ..., dim) NULL, ordered = function(dist, lower = -Inf, dim) NULL
+)
+
+is_wrapper <- function(name) name %in% names(wrapper_forms)
+
+# `left ~ wrapper(...)`.
+wrapped_statement <- function(left, call, ctx) {
+  d <- eval_wrapped(call, ctx)
+  if (is.symbol(left) && is_new_site(as.character(left), ctx)) return(wrapped_site(as.character(left), d, ctx))
+  if (identical(d$wrapper, "ordered")) fail(ctx, "`ordered()` is the distribution of a latent vector; an observed vector takes its elements' distribution.")
+  x <- eval_left(left, ctx)
+  label <- if (is.symbol(left)) as.character(left) else statement_text(left)
+  if (!is.null(d$shape) && prod(d$shape$dim) != value_length(x)) fail(ctx, sprintf("`dim` asks for %s, but the left side has shape %s.", paste(d$shape$dim, collapse = " x "), shape_text(x)))
+  n <- value_length(x)
+  check_wrapped(x, d, n, label, ctx)
+  if (!is_node(x)) {
+    ctx$observed[[length(ctx$observed) + 1L]] <- list(name = label, dist = NULL, wrapped = compact_wrapped(d), N = n, K = 1L, dim = dim(x), length = n, names = names(x))
+  }
+  if (n) add_node(ctx$b, "target", 1L, as_node(log_prob_of(x, d, n, ctx), ctx)$id, add_term(ctx$b, label))
+}
+
+# ---- reading -----------------------------------------------------------------------------------------------------------
+
+eval_wrapped <- function(call, ctx) {
+  name <- statement_head(call)
+  if (!is_wrapper(name)) return(eval_plain(call, ctx))
+  args <- tryCatch(as.list(match.call(wrapper_forms[[name]], call, expand.dots = FALSE))[-1L],
+                   error = function(e) fail(ctx, sprintf("`%s()` could not be read: %s.", name, conditionMessage(e)), sprintf("It takes %s.", enumerate(setdiff(names(formals(wrapper_forms[[name]])), "...")))))
+  inside <- if (name == "mixture") args$... else list(args$dist)
+  if (!length(inside) || any(vapply(inside, is.null, NA))) fail(ctx, sprintf("`%s()` needs a distribution, as in `%s`.", name, wrapper_example(name)))
+  needed <- switch(name, zero_inflated = "prob", mixture = "weights")
+  if (!is.null(needed) && is.null(args[[needed]])) fail(ctx, sprintf("`%s()` needs its argument `%s`.", name, needed))
+  extra <- lapply(args[intersect(names(args), c("lower", "upper", "prob", "weights"))], function(e) {
+    x <- eval_expr(e, ctx)
+    if (is_node(x)) x else as_numeric_value(x, ctx)
+  })
+  for (bound in setdiff(c("lower", "upper"), names(extra))) if (bound %in% names(formals(wrapper_forms[[name]]))) extra[[bound]] <- if (bound == "lower") -Inf else Inf
+  check_extra(extra, name, ctx)
+  list(wrapper = name, parts = lapply(unname(inside), eval_wrapped, ctx), extra = extra, shape = if (!is.null(args$dim)) eval_dim(args$dim, ctx))
+}
+
+wrapper_example <- function(name) {
+  switch(name, truncated = "truncated(normal(0, 1), lower = 0)", censored = "censored(normal(mu, 1), upper = 10)", zero_inflated = "zero_inflated(0.2, poisson(3))",
+         mixture = "mixture(c(0.3, 0.7), normal(0, 1), normal(4, 1))", ordered = "ordered(normal(0, 5), dim = 3)")
+}
+
+eval_plain <- function(call, ctx) {
+  name <- dist_name(call, ctx)
+  dist <- dist_table()[[name]]
+  if (!dist$by_rows) fail(ctx, sprintf("`%s()` cannot be wrapped: only distributions of single numbers can.", name))
+  exprs <- match_dist_args(name, call, function(...) fail(ctx, ...))
+  if (!is.null(exprs$dim)) fail(ctx, "`dim` belongs to the wrapper, not to the distribution inside.")
+  fused <- eval_dist_args(name, dist, exprs, ctx)
+  list(dist = fused$name, args = fused$args)
+}
+
+check_extra <- function(extra, name, ctx) {
+  bad <- function(x, wrong) !is_node(x) && (anyNA(x) || any(wrong(x)))
+  if (!is.null(extra$prob) && bad(extra$prob, function(x) x < 0 | x > 1)) fail(ctx, sprintf("`prob` of `%s()` must be between 0 and 1.", name))
+  if (!is.null(extra$weights) && bad(extra$weights, function(x) x < 0)) fail(ctx, "`weights` of `mixture()` must not be negative.")
+  if (is.null(extra$lower)) return()
+  if (bad(extra$lower, function(x) x == Inf) || (!is.null(extra$upper) && bad(extra$upper, function(x) x == -Inf))) fail(ctx, sprintf("The bounds of `%s()` have missing or impossible values.", name))
+  if (!is_node(extra$lower) && !is.null(extra$upper) && !is_node(extra$upper) && any(extra$lower >= extra$upper)) fail(ctx, sprintf("`lower` of `%s()` must be below `upper`.", name))
+}
+
+# ---- log densities -------------------------------------------------------------------------------------------------------
+
+# The log density of x (n values) as a node of length n, or a vector when all is data.
+log_prob_of <- function(x, d, n, ctx) {
+  switch(if (is.null(d$wrapper)) "plain" else d$wrapper,
+    plain = plain_log_prob(x, d, n, ctx),
+    ordered = log_prob_of(x, d$parts[[1L]], n, ctx),
+    truncated = truncated_log_prob(x, d, n, ctx),
+    censored = censored_log_prob(x, d, n, ctx),
+    zero_inflated = inflated_log_prob(x, d, n, ctx),
+    mixture = mixture_log_prob(x, d, n, ctx)
+  )
+}
+
+dist_args_at <- function(d, rows, n, ctx) lapply(d$args, function(a) if (value_length(a) == 1L) a else pick(ctx, stretch(a, n, ctx), rows))
+
+plain_log_prob <- function(x, d, n, ctx) {
+  dist <- dist_table()[[d$dist]]
+  args <- lapply(d$args, function(a) if (value_length(a) == 1L) a else if (n %% value_length(a) == 0L) stretch(a, n, ctx) else fail(ctx, sprintf("Shapes %s and %d of `%s()` do not recycle.", shape_text(a), n, d$dist)))
+  data_only <- !is_node(x) && !any(vapply(args, is_node, NA))
+  if (data_only) return(.Call(fullrank_dist_log_prob, d$dist, x + 0, lapply(unname(args), function(a) as.double(a)), FALSE, 1L)$log_prob)
+  ids <- vapply(c(list(x), unname(args)), function(v) as_node(v, ctx)$id, 0L)
+  node <- add_node(ctx$b, "log_prob", n, ids, add_dist(ctx$b, d$dist))
+  base <- if (!is_node(x) && dist$discrete) .Call(fullrank_dist_base, d$dist, as.double(x), lapply(unname(args), function(a) if (is_node(a)) NULL else as.double(a)))
+  if (is.null(base) || all(base == 0)) node else binary(ctx, "add", node, base, "+")
+}
+
+# Data outside the bounds (the zeros of a zero-inflated count above 0, say) have density 0.
+truncated_log_prob <- function(x, d, n, ctx) {
+  bounds <- d$extra[c("lower", "upper")]
+  outside <- if (is_node(x)) FALSE else Reduce(`|`, Map(function(b, beyond) if (is_node(b)) FALSE else beyond(as.vector(x), rep_len(b, n)), bounds, list(`<`, `>`)))
+  if (any(outside)) {
+    inside <- which(!outside)
+    return(by_rows(list(rep(-Inf, n - length(inside)), if (length(inside)) log_prob_of(x[inside], part_rows(d, inside, n, ctx), length(inside), ctx)),
+                   list(which(outside), inside), n, ctx))
+  }
+  binary_any(ctx, "sub", log_prob_of(x, d$parts[[1L]], n, ctx), interval_log_prob(d$parts[[1L]], bounds$lower, bounds$upper, ctx), "-")
+}
+
+# log P(lower <= X <= upper): as long as its longest argument.
+interval_log_prob <- function(d, lower, upper, ctx) {
+  if (!is.null(d$wrapper)) fail(ctx, "`truncated()` and `censored()` go around a distribution of the table, not around another wrapper.")
+  values <- c(list(lower, upper), unname(d$args))
+  n <- max(vapply(values, value_length, 0L))
+  values <- lapply(values, function(v) if (value_length(v) == 1L) v else stretch(v, n, ctx))
+  ids <- vapply(values, function(v) as_node(v, ctx)$id, 0L)
+  add_node(ctx$b, "log_interval", n, ids, add_dist(ctx$b, d$dist))
+}
+
+# Values put together from parts that stand on some rows each.
+by_rows <- function(parts, rows, n, ctx) {
+  parts <- parts[lengths(rows) > 0L]
+  rows <- rows[lengths(rows) > 0L]
+  parts <- Map(function(p, r) stretch(p, length(r), ctx), parts, rows)
+  if (length(parts) == 1L) return(parts[[1L]])
+  pick(ctx, join(ctx, parts), order(unlist(rows)))
+}
+
+rows_of <- function(v, rows, n, ctx) if (value_length(v) == 1L) v else pick(ctx, stretch(v, n, ctx), rows)
+
+part_rows <- function(d, rows, n, ctx) {
+  if (is.null(d$wrapper)) return(list(dist = d$dist, args = dist_args_at(d, rows, n, ctx)))
+  d$parts <- lapply(d$parts, part_rows, rows, n, ctx)
+  if (d$wrapper != "mixture") d$extra <- lapply(d$extra, rows_of, rows, n, ctx)
+  else if (length(value_dim(d$extra$weights)) == 2L) fail(ctx, "A mixture whose weights differ between observations cannot stand inside another wrapper.")
+  d
+}
+
+# At or beyond a bound: the probability of being there. Bounds must be data.
+censored_log_prob <- function(x, d, n, ctx) {
+  lower <- d$extra$lower; upper <- d$extra$upper
+  if (is_node(x) || is_node(lower) || is_node(upper)) fail(ctx, "`censored()` needs an observed left side and bounds that are data.")
+  x <- as.vector(x)
+  low <- which(x <= rep_len(lower, n)); high <- which(x >= rep_len(upper, n))
+  exact <- setdiff(seq_len(n), c(low, high))
+  inner <- d$parts[[1L]]
+  part <- function(rows, f) if (length(rows)) f(part_rows(inner, rows, n, ctx), rows)
+  by_rows(list(part(exact, function(p, r) log_prob_of(x[r], p, length(r), ctx)),
+               part(low, function(p, r) interval_log_prob(p, -Inf, rep_len(lower, n)[r], ctx)),
+               part(high, function(p, r) interval_log_prob(p, rep_len(upper, n)[r], Inf, ctx))), list(exact, low, high), n, ctx)
+}
+
+inflated_log_prob <- function(x, d, n, ctx) {
+  if (is_node(x)) fail(ctx, "`zero_inflated()` needs an observed left side.")
+  x <- as.vector(x)
+  zero <- which(x == 0); other <- which(x != 0)
+  part <- function(rows) {
+    prob <- rows_of(d$extra$prob, rows, n, ctx)
+    base <- log_prob_of(x[rows], part_rows(d$parts[[1L]], rows, n, ctx), length(rows), ctx)
+    rest <- binary_any(ctx, "add", unary_any(ctx, "log1p", negative(prob, ctx)), base, "+")
+    if (x[rows[1L]] == 0) log_add_exp_any(unary_any(ctx, "log", prob), rest, ctx) else rest
+  }
+  by_rows(list(if (length(zero)) part(zero), if (length(other)) part(other)), list(zero, other), n, ctx)
+}
+
+negative <- function(x, ctx) if (is_node(x)) unary(ctx, "neg", x) else -x
+
+log_add_exp_any <- function(a, b, ctx) {
+  if (is_node(a) || is_node(b)) return(binary(ctx, "log_add_exp", a, b, "log_add_exp"))
+  top <- pmax(a, b)
+  ifelse(is.infinite(top), top, top + log1p(exp(-abs(a - b))))
+}
+
+# Weights are normalised; a matrix has one set of them a row.
+mixture_log_prob <- function(x, d, n, ctx) {
+  K <- length(d$parts)
+  w <- d$extra$weights
+  by_row <- length(value_dim(w)) == 2L && value_dim(w)[1L] == n && value_dim(w)[2L] == K
+  if (!by_row && value_length(w) != K) fail(ctx, sprintf("`weights` of `mixture()` has %s, but there are %d distributions.", shape_text(w), K))
+  weight <- function(k) pick(ctx, with_dim_any(w), if (by_row) (k - 1L) * n + seq_len(n) else k)
+  terms <- lapply(seq_len(K), function(k) binary_any(ctx, "add", unary_any(ctx, "log", weight(k)), log_prob_of(x, d$parts[[k]], n, ctx), "+"))
+  total <- Reduce(function(a, b) binary_any(ctx, "add", a, b, "+"), lapply(seq_len(K), weight))
+  binary_any(ctx, "sub", Reduce(function(a, b) log_add_exp_any(a, b, ctx), terms), unary_any(ctx, "log", total), "-")
+}
+
+with_dim_any <- function(x) if (is_node(x)) with_dim(x, NULL) else as.vector(x)
+
+# ---- checks of what is observed ------------------------------------------------------------------------------------------
+
+check_wrapped <- function(x, d, n, label, ctx) {
+  if (is_node(x)) return()
+  if (anyNA(x)) fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(is.na(x)), if (sum(is.na(x)) == 1L) "" else "s", first_rows(is.na(x))))
+  if (is.null(d$wrapper)) {
+    args <- lapply(d$args, function(a) if (!is_node(a)) as.vector(a))
+    return(check_observed(x, dist_table()[[d$dist]], args, label, d$dist, ctx))
+  }
+  if (d$wrapper == "truncated" && !is_node(d$extra$lower) && !is_node(d$extra$upper)) {
+    bad <- x < d$extra$lower | x > d$extra$upper
+    if (any(bad)) fail(ctx, sprintf("The observed `%s` has %d value%s outside the bounds of `truncated()` (first in %s).", label, sum(bad), if (sum(bad) == 1L) "" else "s", first_rows(bad)))
+  }
+  if (d$wrapper %in% c("truncated", "censored", "mixture")) for (p in d$parts) check_wrapped(if (d$wrapper == "mixture") x[0L] else x, p, n, label, ctx)
+  if (d$wrapper == "zero_inflated") check_wrapped(x[x != 0], within_rows(d$parts[[1L]], which(x != 0), n), n, label, ctx)
+}
+
+# Data arguments at some rows, for checks.
+within_rows <- function(d, rows, n) {
+  if (is.null(d$wrapper)) d$args <- lapply(d$args, function(a) if (is_node(a) || length(a) == 1L) a else rep_len(as.vector(a), n)[rows])
+  d
+}
+
+# ---- latent sites ----------------------------------------------------------------------------------------------------------
+
+wrapped_site <- function(name, d, ctx) {
+  if (d$wrapper %in% c("censored", "zero_inflated")) fail(ctx, sprintf("A latent site cannot be `%s()`: it would have single values with a probability of their own.", d$wrapper))
+  leaves <- plain_leaves(d)
+  for (leaf in leaves) if (dist_table()[[leaf$dist]]$discrete) fail(ctx, sprintf("The latent site `%s` has the discrete distribution `%s()`, which has no gradient.", name, leaf$dist))
+  args <- c(unlist(lapply(leaves, `[[`, "args"), recursive = FALSE), if (d$wrapper == "truncated") d$extra)
+  site <- scalar_site(args[vapply(args, value_length, 0L) > 0L], d$shape, ctx, leaves[[1L]]$dist)
+  site$args <- list()
+  site <- c(list(name = name, dist = leaves[[1L]]$dist), site)
+  dist <- dist_table()[[site$dist]]
+  node <- if (d$wrapper == "ordered") ordered_site(site, d, ctx) else add_site(site, dist, ctx, wrapped_bounds(d, site, ctx))
+  ctx$sites[[name]]$wrapped <- compact_wrapped(d)
+  add_node(ctx$b, "target", 1L, as_node(log_prob_of(with_dim(node, NULL), d, node$len, ctx), ctx)$id, add_term(ctx$b, name))
+}
+
+plain_leaves <- function(d) if (is.null(d$wrapper)) list(d) else unlist(lapply(d$parts, plain_leaves), recursive = FALSE)
+
+# The support of a wrapped distribution as bounds; the components of a mixture must share theirs.
+wrapped_bounds <- function(d, site, ctx) {
+  if (is.null(d$wrapper)) return(site_bounds(dist_table()[[d$dist]], list(name = site$name, args = d$args), ctx))
+  inner <- lapply(d$parts, wrapped_bounds, site, ctx)
+  if (d$wrapper == "mixture") {
+    same <- vapply(inner, function(b) identical(b, inner[[1L]]), NA)
+    if (!all(same)) fail(ctx, sprintf("The distributions of the mixture `%s` have different supports.", site$name))
+    return(inner[[1L]])
+  }
+  tighter <- function(own, given, f) if (is_node(given)) given else if (is_node(own)) own else f(own, given)
+  bounds <- list(lower = tighter(inner[[1L]]$lower, d$extra$lower, pmax), upper = tighter(inner[[1L]]$upper, d$extra$upper, pmin))
+  if (!is_node(bounds$lower) && !is_node(bounds$upper) && any(bounds$lower >= bounds$upper)) fail(ctx, sprintf("The lower bound of `%s` must be below its upper bound.", site$name))
+  bounds
+}
+
+# An increasing vector: y1 = x1 (above a finite `lower`: lower + exp(x1)), then y_k = y_(k-1) + exp(x_k).
+ordered_site <- function(site, d, ctx) {
+  b <- ctx$b
+  lower <- d$extra$lower
+  K <- site$length
+  if (length(site$dim) > 1L) fail(ctx, "`ordered()` is one vector: `dim` must be one number.")
+  term <- add_term(b, site$name)
+  above <- is_node(lower) || is.finite(lower)
+  if (above) {
+    steps <- add_node(b, "site_bounded", K, c(as_node(0, ctx)$id, as_node(Inf, ctx)$id), c(b$d, term))
+    node <- binary(ctx, "add", if (K == 1L) steps else add_node(b, "cumsum", K, steps$id), lower, "+")
+    site$floor <- compact_arg(lower)
+  } else {
+    node <- add_node(b, "site_vector", K, ints = c(b$d, term, bijection_codes[["ordered"]], 1L, K))
+  }
+  site$free <- K
+  site$N <- 1L
+  site$K <- K
+  site$dim <- K
+  site$varies <- rep(TRUE, K)
+  finish_site(site, node, if (above) "ordered_above" else "ordered", element_labels(site$name, K, site$dimnames), ctx)
+}
+
+# ---- samples ------------------------------------------------------------------------------------------------------------------
+
+compact_wrapped <- function(d) {
+  if (is.null(d$wrapper)) return(list(dist = d$dist, args = lapply(d$args, compact_arg)))
+  list(wrapper = d$wrapper, parts = lapply(d$parts, compact_wrapped), extra = lapply(d$extra, compact_arg))
+}
+
+# One draw at each row of z: S x n.
+sample_wrapped <- function(compiled, d, n, z, seed, stream) {
+  S <- nrow(z)
+  spread <- function(a) {
+    v <- arg_values(compiled, a, z)
+    if (ncol(v) == n) v else v[, rep_len(seq_len(ncol(v)), n), drop = FALSE]
+  }
+  if (is.null(d$wrapper)) return(sample_statement(compiled, list(dist = d$dist, args = d$args, length = n), z, seed, stream, 0))
+  part <- function(k, at = seed) sample_wrapped(compiled, d$parts[[k]], n, z, mix_seed(at, k), stream)
+  uniform <- function() matrix(uniform_numbers(S * n, mix_seed(seed, 991)), S)
+  switch(d$wrapper,
+    ordered = t(apply(part(1L), 1L, sort)),
+    zero_inflated = part(1L) * (uniform() >= spread(d$extra$prob)),
+    censored = pmin(pmax(part(1L), spread(d$extra$lower)), spread(d$extra$upper)),
+    truncated = sample_truncated(part, spread(d$extra$lower), spread(d$extra$upper), seed),
+    mixture = sample_mixture(part, arg_values(compiled, d$extra$weights, z), length(d$parts), n, uniform())
+  )
+}
+
+# What falls outside is drawn again.
+sample_truncated <- function(part, lower, upper, seed, tries = 1000L) {
+  x <- part(1L)
+  for (k in seq_len(tries)) {
+    bad <- which(x < lower | x > upper)
+    if (!length(bad)) return(x)
+    x[bad] <- part(1L, mix_seed(seed, 7000 + k))[bad]
+  }
+  x[bad] <- NA_real_
+  x
+}
+
+sample_mixture <- function(part, weights, K, n, u) {
+  by_row <- ncol(weights) == n * K && n > 1L
+  weight <- function(k) if (by_row) weights[, (k - 1L) * n + seq_len(n), drop = FALSE] else weights[, rep(k, n), drop = FALSE]
+  total <- Reduce(`+`, lapply(seq_len(K), weight))
+  x <- part(1L)
+  passed <- weight(1L)
+  for (k in seq_len(K)[-1L]) {
+    later <- u * total > passed
+    x[later] <- part(k)[later]
+    passed <- passed + weight(k)
+  }
+  x
+}

@@ -1,0 +1,130 @@
+# Wrapped distributions against R's own densities and distribution functions.
+
+y <- c(0, 0, 1, 3)
+
+# The log density at z of a model, its gradient checked by the way.
+wrapped_at <- function(m, data, z) {
+  f <- log_density(m, data)
+  expect_consistent(f)
+  f$fn(z)
+}
+
+test_that("truncated() renormalises between its bounds", {
+  m <- model({
+    l ~ normal(0, 1)
+    y ~ truncated(normal(l, 2), lower = 0, upper = top)
+  })
+  want <- function(top) dnorm(0.4, log = TRUE) + sum(dnorm(y, 0.4, 2, log = TRUE) - log(pnorm(top, 0.4, 2) - pnorm(0, 0.4, 2)))
+  expect_equal(wrapped_at(m, list(y = y, top = 5), 0.4), want(5))
+  expect_equal(wrapped_at(m, list(y = y, top = c(5, 6, 7, 8)), 0.4), want(c(5, 6, 7, 8)))
+  # counts include their bounds
+  m <- model({
+    l ~ normal(0, 1)
+    k ~ truncated(poisson_log(l), lower = 1)
+  })
+  expect_equal(wrapped_at(m, list(k = c(1, 4)), 0.4), dnorm(0.4, log = TRUE) + sum(dpois(c(1, 4), exp(0.4), log = TRUE) - ppois(0, exp(0.4), lower.tail = FALSE, log.p = TRUE)))
+  expect_error(log_density(m, list(k = c(0, 4))), "outside the bounds of `truncated\\(\\)`")
+})
+
+test_that("a latent site may be truncated", {
+  m <- model({ df ~ truncated(gamma(2, 0.1), lower = 1) })
+  x <- 1 + exp(0.5)
+  expect_equal(wrapped_at(m, list(), 0.5), dgamma(x, 2, 0.1, log = TRUE) - pgamma(1, 2, 0.1, lower.tail = FALSE, log.p = TRUE) + 0.5)
+  m <- model({
+    a ~ normal(0, 1)
+    b ~ truncated(normal(0, 1), lower = a, upper = 3, dim = 2)
+  })
+  expect_consistent(log_density(m))
+  s <- simulate(m, 200, seed = 1)
+  expect_true(all(s$b > s$a & s$b < 3))
+  fit <- fullrank(model({ df ~ truncated(gamma(2, 0.1), lower = 1) }), seed = 1, steps = 50)
+  expect_true(all(draws(fit, 50, seed = 1) > 1))
+})
+
+test_that("censored() puts the tail's probability on what lies at or beyond a bound", {
+  m <- model({
+    l ~ normal(0, 1)
+    y ~ censored(normal(l, 2), lower = low, upper = high)
+  })
+  want <- dnorm(0.4, log = TRUE) + dnorm(1, 0.4, 2, log = TRUE) + 2 * pnorm(0, 0.4, 2, log.p = TRUE) + pnorm(3, 0.4, 2, lower.tail = FALSE, log.p = TRUE)
+  expect_equal(wrapped_at(m, list(y = y, low = 0, high = 3), 0.4), want)
+  expect_equal(wrapped_at(m, list(y = y, low = c(0, 0, -Inf, -Inf), high = c(Inf, Inf, Inf, 3)), 0.4), want)
+  s <- simulate(fullrank(m, list(y = y, low = 0, high = 3), seed = 1, steps = 50), 200, seed = 1)$y
+  expect_true(all(s >= 0 & s <= 3) && any(s == 0) && any(s == 3))
+})
+
+test_that("zero_inflated() mixes with a zero", {
+  m <- model({
+    zi ~ beta(1, 1)
+    l ~ normal(0, 1)
+    y ~ zero_inflated(zi, poisson_log(l + x))
+  })
+  x <- c(0.1, -0.2, 0.3, 0.4)
+  p <- plogis(0.3)
+  want <- sum(log(p * (y == 0) + (1 - p) * dpois(y, exp(0.4 + x)))) + log(p * (1 - p)) + dnorm(0.4, log = TRUE)
+  expect_equal(wrapped_at(m, list(y = y, x = x), c(0.3, 0.4)), want)
+  s <- simulate(m, 2000, seed = 1, data = list(y = y, x = x))
+  expect_equal(mean(s$y[, 1] == 0), mean(s$zi + (1 - s$zi) * exp(-exp(s$l + 0.1))), tolerance = 0.06)
+})
+
+test_that("mixture() sums its components, observed or latent", {
+  m <- model({
+    l ~ normal(0, 1)
+    w ~ dirichlet(c(1, 1))
+    y ~ mixture(w, normal(l, 2), normal(0, 1))
+  })
+  f <- log_density(m, list(y = y))
+  z <- c(0.4, 0.2)
+  w <- f$constrain(z)$w
+  prior <- log_density(model({
+    l ~ normal(0, 1)
+    w ~ dirichlet(c(1, 1))
+  }))$fn(z)
+  expect_equal(wrapped_at(m, list(y = y), z), prior + sum(log(w[1] * dnorm(y, 0.4, 2) + w[2] * dnorm(y))))
+  expect_equal(wrapped_at(model({ x ~ mixture(c(3, 7), normal(-1, 2), normal(2, 1)) }), list(), 0.4), log(0.3 * dnorm(0.4, -1, 2) + 0.7 * dnorm(0.4, 2, 1)))
+  by_row <- model({
+    l ~ normal(0, 1)
+    y ~ mixture(W, poisson(exp(l)), poisson(3))
+  })
+  W <- cbind(c(0.1, 0.5, 0.9, 0.3), c(0.9, 0.5, 0.1, 0.7))
+  expect_equal(wrapped_at(by_row, list(y = y, W = W), 0.4), dnorm(0.4, log = TRUE) + sum(log(W[, 1] * dpois(y, exp(0.4)) + W[, 2] * dpois(y, 3))))
+  x <- simulate(model({ x ~ mixture(c(3, 7), normal(-10, 1), normal(10, 1), dim = 1000) }), 1, seed = 1)$x
+  expect_lt(abs(mean(x < 0) - 0.3), 0.06)
+})
+
+test_that("ordered() is the product of element densities over increasing vectors", {
+  x <- cumsum(c(-1, exp(0.2), exp(0.3)))
+  expect_equal(wrapped_at(model({ c ~ ordered(normal(0, 5), dim = 3) }), list(), c(-1, 0.2, 0.3)), sum(dnorm(x, 0, 5, log = TRUE)) + 0.5)
+  x <- 1 + cumsum(exp(c(-1, 0.2, 0.3)))
+  m <- model({ c ~ ordered(normal(0, 5), lower = 1, dim = 3) })
+  expect_equal(wrapped_at(m, list(), c(-1, 0.2, 0.3)), sum(dnorm(x, 0, 5, log = TRUE)) - 0.5)
+  f <- log_density(m)
+  expect_equal(unname(f$unconstrain(list(c = x))), c(-1, 0.2, 0.3))
+  expect_error(f$unconstrain(list(c = rev(x))), "must increase")
+  s <- simulate(model({ c ~ ordered(normal(0, 5), dim = 3) }), 50, seed = 1)$c
+  expect_true(all(apply(s, 1, diff) > 0))
+})
+
+test_that("wrappers inside wrappers", {
+  m <- model({
+    l ~ normal(0, 1)
+    y ~ zero_inflated(0.3, truncated(poisson(exp(l)), lower = 1))
+  })
+  lambda <- exp(0.4)
+  want <- dnorm(0.4, log = TRUE) + sum(ifelse(y == 0, log(0.3), log(0.7) + dpois(y, lambda, log = TRUE) - log(1 - exp(-lambda))))
+  expect_equal(wrapped_at(m, list(y = y), 0.4), want)
+})
+
+test_that("errors", {
+  at <- function(m, data = list(y = y)) log_density(m, data)
+  expect_error(at(model({ l ~ normal(0, 1); y ~ zero_inflated(0.2) })), "needs a distribution")
+  expect_error(at(model({ l ~ normal(0, 1); y ~ mixture(normal(l, 1)) })), "needs|weights|distribution")
+  expect_error(at(model({ l ~ normal(0, 1); y ~ mixture(c(0.1, 0.2, 0.7), normal(l, 1), normal(0, 1)) })), "but there are 2 distributions")
+  expect_error(at(model({ l ~ zero_inflated(0.1, poisson(2)) })), "cannot be `zero_inflated\\(\\)`")
+  expect_error(at(model({ l ~ truncated(poisson(2), lower = 1) })), "discrete")
+  expect_error(at(model({ l ~ mixture(c(1, 1), normal(0, 1), gamma(1, 1)) })), "different supports")
+  expect_error(at(model({ l ~ truncated(normal(0, 1), lower = 2, upper = 1) })), "below `upper`")
+  expect_error(at(model({ l ~ normal(0, 1); y ~ truncated(dirichlet(l)) })), "single numbers")
+  expect_error(at(model({ l ~ normal(0, 1); y ~ truncated(nosuch(l)) })), "no distribution `nosuch\\(\\)`")
+  expect_error(at(model({ l ~ normal(0, 1); y ~ zero_inflated(2, poisson(l)) })), "between 0 and 1")
+})
