@@ -45,11 +45,11 @@ void fr_search_start(fr_natural_counters *c, double slope, double length)
 
 int fr_search_trial(fr_natural_counters *c, int finite, double value, double slope, int most, int enough, int *better)
 {
-  *better = finite && value >= c->value + 1e-4 * c->length * c->slope;
+  *better = finite && value >= c->value + 1e-4 * c->length * c->slope && value > c->best_value;
   if (*better) {
     c->best_length = c->length;
     c->best_value = value;
-    if (slope <= 0.9 * c->slope || c->trials > enough) return FR_SEARCH_DONE;
+    if (slope <= 0.9 * c->slope || (c->trials > enough && !isinf(c->high))) return FR_SEARCH_DONE;
     c->low = c->length;
   } else {
     c->high = c->length;

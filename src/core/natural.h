@@ -50,6 +50,8 @@ enum fr_natural_phase {
   X(round)          /* of climb and hessian */ \
   X(path)           /* latest point of the path; -1 before the first */ \
   X(where)          /* point of the path at which the Hessian is taken */ \
+  X(misses)         /* Hessians in a row that gained nothing */ \
+  X(funnel)         /* 1 once earlier points of the path have been tried because the mode was far from the optimum */ \
   X(at)             /* position within a phase: path point, candidate, column, iteration */ \
   X(value)          /* at the point from which a line is searched */ \
   X(slope) X(length) X(low) X(high) X(trials) X(best_length) X(best_value) /* a line search */ \

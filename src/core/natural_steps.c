@@ -9,6 +9,8 @@
 #include "rng.h"
 
 #define FAR_PAIRS 8
+#define FAR 2.0        /* nats */
+#define VERY_FAR 20.0
 
 /* a batch with a and b, and its Gram matrices */
 typedef struct {
@@ -209,6 +211,14 @@ static int take_step(fr_natural *state, const fr_natural_spec *spec, step_batch 
   return FR_OK;
 }
 
+/* The steps have done what they can; where that has left the guide far away, the climb starts anew from it. */
+static void hand_over(fr_natural *state)
+{
+  fr_natural_counters *c = &state->c;
+  if (0.5 * (c->signal_loc + c->signal_factor) > VERY_FAR && c->round + 1.0 < FR_NATURAL_ROUNDS) fr_natural_climb_again(state);
+  else c->phase = FR_NATURAL_VERDICT;
+}
+
 int fr_natural_steps(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   fr_natural_counters *c = &state->c;
@@ -228,7 +238,7 @@ int fr_natural_steps(fr_natural *state, const fr_natural_spec *spec, double *wor
   for (int p = 0; p < P * P; p++) all += s.loc_gram[p] + s.factor_gram[p];
   c->small = 0.5 * all / ((double)P * P) < spec->tol / 10.0 ? c->small + 1.0 : 0.0;
   c->low_signal = 2.0 * (c->signal_loc + c->signal_factor) < c->noise_loc + c->noise_factor ? c->low_signal + 1.0 : 0.0;
-  if (c->small >= 4.0 || (c->low_signal >= 3.0 && c->updates >= 6.0)) c->phase = FR_NATURAL_VERDICT;
+  if (c->small >= 4.0 || (c->low_signal >= 3.0 && c->updates >= 6.0)) hand_over(state);
   return FR_OK;
 }
 
@@ -279,15 +289,18 @@ int fr_natural_far(fr_natural *state, const fr_natural_spec *spec, double *work)
   int status = fr_pairs_evaluate(state, spec, state->loc, FR_LOWER, state->factor, 1, &s.pairs);
   if (status != FR_OK) return status;
   state->c.batch += 1.0;
-  state->c.phase = FR_NATURAL_MATCH;
   state->c.at = 0.0;
   state->c.updates = 0.0;
-  if (s.pairs.kept < FAR_PAIRS) return FR_OK;
-  state->c.elbo = batch_elbo(state, &s);
-  whiten(state->d, state->factor, &s);
-  gram(state->d, &s);
-  signal_and_noise(FAR_PAIRS, s.loc_gram, signal, noise);
-  signal_and_noise(FAR_PAIRS, s.factor_gram, signal + 1, noise + 1);
-  if (!(0.5 * (signal[0] + signal[1]) > 2.0)) state->c.phase = FR_NATURAL_STEPS;
+  double gap = INFINITY;
+  if (s.pairs.kept == FAR_PAIRS) {
+    state->c.elbo = batch_elbo(state, &s);
+    whiten(state->d, state->factor, &s);
+    gram(state->d, &s);
+    signal_and_noise(FAR_PAIRS, s.loc_gram, signal, noise);
+    signal_and_noise(FAR_PAIRS, s.factor_gram, signal + 1, noise + 1);
+    gap = 0.5 * (signal[0] + signal[1]);
+  }
+  state->c.phase = gap <= FAR ? FR_NATURAL_STEPS : FR_NATURAL_MATCH;
+  if (!(gap <= FAR) && !state->c.funnel && state->c.path >= 2.0) fr_natural_down_the_path(state);
   return FR_OK;
 }

@@ -7,10 +7,10 @@
 #include "natural_parts.h"
 
 #define PATH_MAX 200    /* points of a path beyond its first */
-#define SMALL_GAIN 0.05 /* nats */
+#define SMALL_GAIN 0.01 /* nats */
+#define PATIENCE 5      /* gains in a row that may be smaller */
 #define COLUMNS 64      /* of the Hessian in one unit */
 #define SCORE_PAIRS 4
-#define ROUNDS 3
 
 /* what the climb keeps beside loc and factor */
 typedef struct {
@@ -178,7 +178,7 @@ int fr_natural_climb(fr_natural *state, const fr_natural_spec *spec, double *wor
     c->path += 1.0;
     c->value = c->best_value;
   }
-  if (found == FR_SEARCH_FAILED || c->small >= 3.0 || c->slope < 2.0 * SMALL_GAIN || c->path >= most) end_climb(state);
+  if (found == FR_SEARCH_FAILED || c->small >= PATIENCE || c->path >= most) end_climb(state);
   return FR_OK;
 }
 
@@ -231,6 +231,7 @@ int fr_natural_score(fr_natural *state, const fr_natural_spec *spec, double *wor
     c->phase = FR_NATURAL_HESSIAN;
     c->at = 0.0;
     c->where = c->path;
+    c->misses = 0.0;
     return FR_OK;
   }
   if (i == 0) {
@@ -259,17 +260,20 @@ static void leave(fr_natural *state)
   state->c.updates = 0.0;
 }
 
-/* After the Hessian at the end of the path gained nothing: once more at the best point of the path, if that is another one. */
-static void next_point(fr_natural *state)
+/* After the Hessian at one point of the path: on to the next, or out. A climb that found a mode is done when the Hessian there is
+ * the best candidate. Otherwise, in a funnel whose density has its mode in the throat, the good Normals lie early on the path: half
+ * way, a quarter and so on, while that gains. */
+static void next_point(fr_natural *state, int gained)
 {
   fr_natural_counters *c = &state->c;
-  const double point = c->best - 1000.0 * c->round;
-  if (c->where == c->path && point > 0.0 && point < c->path) {
-    c->where = point;
-    c->at = 0.0;
-  } else {
+  const int at_end = c->where == c->path;
+  c->misses = gained ? 0.0 : c->misses + 1.0;
+  if ((at_end && gained && c->small >= PATIENCE && !c->funnel) || c->misses > 2.0 || c->where < 2.0) {
     leave(state);
+    return;
   }
+  c->where = floor(0.5 * c->where);
+  c->at = 0.0;
 }
 
 /* The frame of the Hessian: the BFGS covariance at the point, and the gradient in it. */
@@ -311,7 +315,8 @@ static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const
   return FR_OK;
 }
 
-/* a (symmetric) becomes the lower X with X X' = a^-1; eigenvalues that are not positive are replaced by 1, the frame's own. */
+/* The lower X with X X' = a^-1 for symmetric a, which is lost. Of a negative eigenvalue the size is taken, at least 0.1; of one that is 0
+ * to rounding 1, the frame's own. */
 static int inverse_factor(int d, double *a, double *out, double *work)
 {
   const size_t n = (size_t)d;
@@ -334,8 +339,11 @@ static int inverse_factor(int d, double *a, double *out, double *work)
   int status = fr_dense_eigen(d, a, value, work + n);
   if (status != FR_OK) return status;
   const double most = fmax(fabs(value[0]), fabs(value[n - 1]));
-  for (size_t i = 0; i < n; i++)
-    for (size_t k = 0; k < n; k++) out[i * n + k] = a[k * n + i] / sqrt(value[k] > 1e-10 * most ? value[k] : 1.0);
+  for (size_t k = 0; k < n; k++) {
+    if (fabs(value[k]) <= 1e-10 * most) value[k] = 1.0;
+    else if (value[k] < 0.0) value[k] = fmax(-value[k], 0.1);
+    for (size_t i = 0; i < n; i++) out[i * n + k] = a[k * n + i] / sqrt(value[k]);
+  }
   return fr_dense_triangularise(d, out, work + n);
 }
 
@@ -364,7 +372,27 @@ static void next_round(fr_natural *state, const climb_arrays *k)
   memcpy(k->frame, k->base, n * n * sizeof(double));
   state->c.round += 1.0;
   state->c.path = -1.0;
+  state->c.funnel = 0.0;
   state->c.phase = FR_NATURAL_CLIMB;
+}
+
+void fr_natural_climb_again(fr_natural *state)
+{
+  const size_t n = (size_t)state->d;
+  const climb_arrays k = layout(state);
+  memcpy(k.base_gradient, state->loc, n * sizeof(double));
+  memcpy(k.base, state->factor, n * n * sizeof(double));
+  keep_best(state, -INFINITY, -1.0, state->loc, state->factor);
+  next_round(state, &k);
+}
+
+void fr_natural_down_the_path(fr_natural *state)
+{
+  state->c.funnel = 1.0;
+  state->c.phase = FR_NATURAL_HESSIAN;
+  state->c.at = 0.0;
+  state->c.misses = 0.0;
+  state->c.where = floor(0.5 * state->c.path);
 }
 
 static int score_newton(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
@@ -379,13 +407,12 @@ static int score_newton(fr_natural *state, const fr_natural_spec *spec, const cl
   if (at_point > c->score) keep_best(state, at_point, 1000.0 * c->round + c->where, x, k->base);
   if (at_newton > c->score) {
     keep_best(state, at_newton, 1000.0 * c->round + c->where, k->base_gradient, k->base);
-    if (c->slope > 0.5 && c->round + 1.0 < ROUNDS) {
+    if (c->slope > 0.5 && c->round + 1.0 < FR_NATURAL_ROUNDS) {
       next_round(state, k);
       return FR_OK;
     }
   }
-  if (c->score > before) leave(state);
-  else next_point(state);
+  next_point(state, c->score > before);
   return FR_OK;
 }
 
@@ -397,11 +424,11 @@ int fr_natural_hessian(fr_natural *state, const fr_natural_spec *spec, double *w
   if (first > state->d) return score_newton(state, spec, &k, work);
   if (some == 0) { /* all columns are there */
     c->at += 1.0;
-    if (newton(state, &k, &c->slope, work) != FR_OK) next_point(state);
+    if (newton(state, &k, &c->slope, work) != FR_OK) next_point(state, 0);
     return FR_OK;
   }
   if (first == 0 && begin_hessian(state, &k, work) != FR_OK) {
-    next_point(state);
+    next_point(state, 0);
     return FR_OK;
   }
   int status = hessian_columns(state, spec, &k, first, some, work);
