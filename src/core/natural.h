@@ -65,6 +65,7 @@ enum fr_natural_phase {
   X(held)           /* curvature pairs held */ \
   X(bad)            /* verdicts in a row with draws that were not finite */ \
   X(gap) X(gap_se) X(floor)  /* the latest verdict, and what its noise would leave */ \
+  X(left)           /* gap that the latest move is expected to have left */ \
   X(elbo)           /* estimate from the latest unit that drew; NaN before */ \
   X(judged)         /* step of the latest verdict */
 

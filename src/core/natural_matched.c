@@ -15,6 +15,7 @@
 #define MAX_PASSES 30
 #define LEAST_PAIRS 24
 #define GROWTH 2.0
+#define NOISY 2.0            /* a gap of less than so many floors is mostly noise */
 #define ERRORS 3.0            /* standard errors of a verdict that count as gap */
 #define MAX_LOST 0.25         /* share of pairs that may be lost to values that are not finite */
 #define MAX_LOST_CONVERGED 0.01
@@ -326,6 +327,29 @@ static int refuse_verdict(fr_natural *state)
   return FR_OK;
 }
 
+/* More draws where those at hand leave too much: enough for a gap of tol / 4, but no more than GROWTH times as many. */
+static void more_draws(fr_natural_counters *c, double tol, double least)
+{
+  if (c->bad == 0.0) c->pairs = ceil(c->pairs * fmax(least, fmin(GROWTH, 4.0 * c->floor / tol)));
+}
+
+/* Near the optimum noise is most of a gradient, and a solve would fit it. One step is taken instead, as a filter does, by the share that
+ * the gap before has in gap and noise together: so all draws so far, not the latest alone, say where the optimum is. */
+static int filter(fr_natural *state, const fr_natural_spec *spec, const frame_arrays *f, const matched_work *w)
+{
+  fr_natural_counters *c = &state->c;
+  const double before = fmax(c->gap, c->left), rate = before / (before + c->floor);
+  mean_gradient(f->n, f->gradient, w->trial);
+  fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, w->trial, w->scratch);
+  for (size_t i = 0; i < f->n; i++) w->trial[i] *= rate;
+  int status = move_to(state, w->trial, w);
+  if (status != FR_OK) return status;
+  c->left = rate * c->floor;
+  c->level += 1.0;
+  more_draws(c, spec->tol, 1.25);
+  return FR_OK;
+}
+
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   fr_natural_counters *c = &state->c;
@@ -356,6 +380,7 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
     c->phase = FR_NATURAL_CONVERGED;
     return move_to(state, w.trial, &w);
   }
+  if (c->bad == 0.0 && isfinite(c->left) && c->level > 0.0 && c->gap < NOISY * c->floor) return filter(state, spec, &f, &w);
   c->phase = FR_NATURAL_SOLVE;
   c->length = 0.0;
   c->at = 0.0;
@@ -392,8 +417,8 @@ static int finish(fr_natural *state, const fr_natural_spec *spec, const frame_ar
   int status = move_to(state, f->u, w);
   if (status != FR_OK) return status;
   c->level += 1.0;
-  const double least = c->level > 1.0 ? 1.5 : 1.0;
-  if (c->bad == 0.0) c->pairs = ceil(c->pairs * fmax(least, fmin(GROWTH, 4.0 * c->floor / spec->tol)));
+  c->left = c->held > 0.0 ? c->floor : INFINITY;
+  more_draws(c, spec->tol, c->level > 1.0 ? 1.25 : 1.0);
   c->phase = FR_NATURAL_VERDICT;
   memset(f->u, 0, f->n * sizeof(double));
   return FR_OK;
