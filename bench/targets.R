@@ -141,4 +141,15 @@ odd_targets <- function() {
   )
 }
 
-large_targets <- function() list(logistic_1000 = logistic_target(1500, 1000, 41, prior = 1))
+# n = 1,500 and d = 1,000: the linear predictor has sd 1 under the prior; and the same with a prior so wide that the data are separated.
+large_targets <- function() {
+  set.seed(41)
+  d <- 1000
+  X <- matrix(rnorm(1500 * d), 1500) / sqrt(d)
+  data <- list(X = X, y = rbinom(1500, 1, plogis(X %*% rnorm(d))))
+  logistic <- model({
+    b ~ normal(0, prior, dim = ncol(X))
+    y ~ bernoulli_logit(X %*% b)
+  })
+  list(logistic_1000 = target(logistic, c(data, prior = 1)), logistic_1000_wide = target(logistic, c(data, prior = 10)))
+}
