@@ -8,7 +8,7 @@
 #' @param eps Standard normal draws, one a row (particles x d), instead of fresh ones.
 #' @param gradient Whether to return the gradient too.
 #' @param seed A whole number, or NULL: drawn from R's generator.
-#' @param optimizer See [optimizers].
+#' @param optimizer See [optimizers]. With `natural()` each draw is used as a pair, `loc + L eps` and `loc - L eps`.
 #' @return `elbo()`: a list with `$elbo`, `$se` (its Monte Carlo standard error, NA for one draw) and, on request, `$gradient`: a list
 #'   of `loc` (d), `scale_unconstrained` (d) and `scale_tril_unconstrained` (d x d, zero on and above the diagonal), in the direction of
 #'   ascent. `svi_step()`: the guide moved, with `$loss`, minus the ELBO estimate before the update, and the optimiser's state in
@@ -60,13 +60,14 @@ svi_step <- function(g, optimizer, particles = 1, eps = NULL) {
   if (!inherits(g, "mvn_guide")) stop("`g` must be a guide, made by guide().", call. = FALSE)
   check_optimizer(optimizer)
   state <- g$state
-  if (is.null(state) || !identical(state$optimizer, optimizer$name)) state <- c(fresh_counters(), optimizer = optimizer$name)
+  if (is.null(state) || !identical(state$optimizer, optimizer$name)) state <- c(fresh_state(g, optimizer), optimizer = optimizer$name)
   state$theta <- pack_guide(g)
   eps <- given_or_drawn(eps, particles, g, g$seed, "step", state$step)
-  out <- .Call(fullrank_svi_step, g$compiled$program, state, optimizer, eps)
+  out <- if (optimizer$name == "natural") .Call(fullrank_natural_step, g$compiled$program, state, eps)
+         else .Call(fullrank_svi_step, g$compiled$program, state, optimizer, eps)
   moved <- if (is.nan(out$loss)) g else new_guide(unpack_guide(out$state$theta, g$compiled), g$compiled, g$seed)
   moved$loss <- out$loss
-  moved$state <- c(out$state[setdiff(names(out$state), "theta")], optimizer = optimizer$name)
+  moved$state <- c(out$state[setdiff(names(out$state), c("theta", "loc", "factor"))], optimizer = optimizer$name)
   moved
 }
 

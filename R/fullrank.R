@@ -7,10 +7,11 @@
 #' @param data A data frame, list or environment. A name that the model states and that is found here is observed.
 #' @param init Where to start: one of [`init_to_*()`][init], or a named list of values.
 #' @param init_scale Initial scale of the guide, positive; 0.1 as in Pyro.
-#' @param optimizer See [optimizers]. The default is Adam with a rate that decays, so that the noise of its steps dies out.
+#' @param optimizer See [optimizers]. The default, `natural()`, needs no tuning.
 #' @param steps A fixed number of steps; NULL runs until the convergence rule ends it.
 #' @param max_steps With `steps = NULL`, the budget: a fit that needs more ends as "budget_exhausted" and [update()][update.fullrank_fit] goes on.
-#' @param particles Draws a step. NULL: 8, which fill a vector register and cost little more than one.
+#' @param particles Draws a step. NULL: 16, as 8 pairs, in the steps of `natural()`, which chooses its own batches elsewhere; 8 for the other
+#'   optimisers, which fill a vector register and cost little more than one.
 #' @param seed A whole number, or NULL: drawn from R's own generator, so that `set.seed()` governs. The same seed gives the same bits.
 #' @param threads Threads to use, at least 1.
 #' @param progress Whether to show progress.
@@ -20,10 +21,10 @@
 #' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
 #'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
 #' @section The verdict:
-#' Every 500 steps the guide is judged on draws that it has never seen: half the squared norm of the natural gradient,
-#' estimated without bias from products of independent draws, is the distance to the optimum in nats to second order. The status is
-#' "converged" only when this distance plus three standard errors is below `tol`. With `steps` given, the status is
-#' "fixed_steps" and the distance is reported all the same.
+#' The guide is judged on draws that it has never seen (with the optimisers other than `natural()`, every 500 steps): half the squared norm
+#' of the natural gradient, estimated without bias from products of independent draws, is the distance to the optimum in nats to second
+#' order; `natural()` weighs it by the curvature that it has met. The status is "converged" only when this distance plus three
+#' standard errors is below `tol`. With `steps` given, the status is "fixed_steps" and the distance is reported all the same.
 #' @examples
 #' m <- model({
 #'   loc   ~ normal(0, 10)
@@ -45,7 +46,7 @@ fullrank.default <- function(x, ...) {
 #' @rdname fullrank
 #' @export
 fullrank.fullrank_model <- function(x, data = list(), ..., init = init_to_median(), init_scale = 0.1,
-                                    optimizer = adam(lr = 0.1, decay = 0.1), steps = NULL, max_steps = 1e5, particles = NULL,
+                                    optimizer = natural(), steps = NULL, max_steps = 1e5, particles = NULL,
                                     seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
                                     keep = NULL, tol = 0.02) {
   call <- match.call()
@@ -57,11 +58,12 @@ fullrank.fullrank_model <- function(x, data = list(), ..., init = init_to_median
   settings$seed <- resolve_seed(seed)
   compiled <- compile_model(x, data, keep)
   g <- start_guide(compiled, settings$init, init_scale, settings$seed)
-  state <- c(list(theta = pack_guide(g)), fresh_counters())
+  state <- fresh_state(g, optimizer)
   fit <- structure(list(
     call = call, model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
     particles = settings$particles, optimizer = optimizer, keep = keep, loss = numeric(),
-    nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0, state = state
+    nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0,
+    density_evaluations = 0, state = state
   ), class = "fullrank_fit")
   run_fit(fit, settings$steps, settings$max_steps, progress)
 }
@@ -91,10 +93,21 @@ check_settings <- function(init, init_scale, optimizer, steps, max_steps, partic
     init = check_init(init), init_scale = init_scale, optimizer = check_optimizer(optimizer),
     steps = if (!is.null(steps)) check_number(steps, "steps", 1, most_steps, whole = TRUE),
     max_steps = check_number(max_steps, "max_steps", 1, most_steps, whole = TRUE),
-    particles = if (is.null(particles)) 8 else check_number(particles, "particles", 1, most_particles, whole = TRUE),
+    particles = if (is.null(particles)) default_particles(optimizer) else check_number(particles, "particles", 1, most_particles, whole = TRUE),
     threads = check_number(threads, "threads", 1, whole = TRUE),
     tol = check_number(tol, "tol", 0, open = TRUE)
   )
+}
+
+default_particles <- function(optimizer) if (optimizer$name == "natural") 16 else 8
+
+fresh_state <- function(g, optimizer) {
+  theta <- pack_guide(g)
+  if (optimizer$name != "natural") return(c(list(theta = theta), fresh_counters()))
+  d <- length(g$loc)
+  # dense factors, frames and the Hessian of its start, their copies and their workspace
+  check_size(d, 8 * (14 * d^2 + 1000 * d), "\n  optimizer = adam() needs about a quarter of that.")
+  .Call(fullrank_natural_start, theta, d)
 }
 
 count_by_site <- function(compiled, counts) {
@@ -118,6 +131,7 @@ run_fit <- function(fit, steps, max_steps, progress) {
   fit$status <- run_statuses[out$status + 1L]
   fit$steps <- fit$state$step
   fit$gradient_evaluations <- fit$gradient_evaluations + out$evaluations
+  fit$density_evaluations <- fit$density_evaluations + (if (is.null(out$densities)) 0 else out$densities)
   fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
   fit$guide <- new_guide(unpack_guide(fit$state$theta, fit$compiled), fit$compiled, fit$seed)
   fit <- judge_fit(fit, if (fit$status == "converged") out$verdict)
@@ -129,12 +143,18 @@ run_fit <- function(fit, steps, max_steps, progress) {
 take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE) {
   fixed <- !is.null(steps)
   until <- fit$state$step + (if (fixed) steps else max_steps)
-  settings <- list(
-    seed = fit$seed, particles = fit$particles, until_step = until, fixed_steps = as.integer(fixed),
-    check_every = check_every, check_pairs = check_pairs, more_pairs = more_pairs(fit$compiled$program$d), tol = fit$settings$tol
-  )
   bar <- progress_report(progress, until - fit$state$step, fit$state$step)
   on.exit(bar$done())
+  d <- fit$compiled$program$d
+  if (fit$optimizer$name == "natural") {
+    settings <- list(seed = fit$seed, pairs = (fit$particles + 1) %/% 2, until_step = until, fixed_steps = as.integer(fixed),
+                     max_gradients = fit$gradient_evaluations + natural_budget(fit$optimizer, d), tol = fit$settings$tol)
+    return(.Call(fullrank_natural_run, fit$compiled$program, fit$state, settings, bar$report))
+  }
+  settings <- list(
+    seed = fit$seed, particles = fit$particles, until_step = until, fixed_steps = as.integer(fixed),
+    check_every = check_every, check_pairs = check_pairs, more_pairs = more_pairs(d), tol = fit$settings$tol
+  )
   .Call(fullrank_svi_run, fit$compiled$program, fit$state, fit$optimizer, settings, bar$report)
 }
 

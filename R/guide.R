@@ -36,10 +36,10 @@ start_guide <- function(compiled, init, init_scale, seed) {
   new_guide(start, compiled, seed)
 }
 
-check_size <- function(d, limit = 2^33) {
-  if (d > 46340 || guide_bytes(d) > limit) {
-    stop(sprintf("The model has %s latent coordinates; a full covariance of that size needs about %s bytes, more than the limit of %s.",
-                 big(d), big_bytes(d), big(limit)), call. = FALSE)
+check_size <- function(d, bytes = guide_bytes(d), hint = "", limit = 2^33) {
+  if (d > 46340 || bytes > limit) {
+    stop(sprintf("The model has %s latent coordinates; a full covariance of that size needs about %s bytes, more than the limit of %s.%s",
+                 big(d), big(signif(bytes, 3)), big(limit), hint), call. = FALSE)
   }
 }
 

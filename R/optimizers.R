@@ -1,8 +1,19 @@
 #' Optimisers
 #'
-#' Stochastic gradient optimisers for [fullrank()] and [svi_step()], step for step those that Pyro's users know
+#' `natural()`, the default, arrives from a cold start without tuning and stops when fresh draws say that it has. The others are
+#' stochastic gradient optimisers for [fullrank()] and [svi_step()], step for step those that Pyro's users know
 #' (`pyro.optim.Adam`, `ClippedAdam` and `torch.optim.SGD`), with Pyro's defaults.
 #'
+#' `natural()` works in phases. L-BFGS climbs the log density; Normals at points of its path, and those that the Hessian at
+#' its end gives, compete by their ELBO. Where the best is still far off, batch-and-match follows. Then natural-gradient steps from
+#' antithetic pairs of draws, and, up to 200 coordinates, L-BFGS on fixed draws whose first two moments are matched; above,
+#' natural-gradient steps in growing batches. What stops it is the estimated gap on draws that the guide has never seen. A step is one
+#' batch of gradients, or one trial of a line search.
+#'
+#' In [svi_step()], `natural()` takes one natural-gradient step, and each draw is used as a pair, `loc + L eps` and `loc - L eps`.
+#'
+#' @param budget The most gradients of the log density to evaluate before the fit ends as "budget_exhausted"; NULL: 100,000 and 50 a
+#'   coordinate.
 #' @param lr Learning rate, positive. Adam's default is Pyro's 0.005 in its AutoMultivariateNormal tutorial.
 #' @param betas Two numbers in `[0, 1)`: the decay of the averages of the gradient and of its square.
 #' @param eps Added to the denominator, for numerical stability.
@@ -12,12 +23,32 @@
 #' @param lrd The learning rate is multiplied by this before each step.
 #' @param momentum Momentum, in `[0, 1)`.
 #' @return An object of class `fullrank_optimizer`, a plain list.
-#' @references Kingma and Ba (2015). Adam: a method for stochastic optimization. ICLR.
+#' @references Tan (2021). Analytic natural gradient updates for Cholesky factor in Gaussian variational approximation. arXiv:2109.00375.
+#'
+#' Roeder, Wu and Duvenaud (2017). Sticking the landing: simple, lower-variance gradient estimators for variational inference. NeurIPS.
+#'
+#' Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei and Saul (2024). Batch and match: black-box variational inference with a
+#' score-based divergence. ICML.
+#'
+#' Burroni, Domke and Sheldon (2024). Sample average approximation for black-box variational inference. UAI.
+#'
+#' Kingma and Ba (2015). Adam: a method for stochastic optimization. ICLR.
 #' @examples
+#' natural()
 #' adam(lr = 0.01)
 #' clipped_adam(lrd = 0.999)
 #' @name optimizers
 NULL
+
+#' @rdname optimizers
+#' @export
+natural <- function(budget = NULL) {
+  if (!is.null(budget)) budget <- check_number(budget, "budget", 1, whole = TRUE)
+  structure(list(name = "natural", budget = budget), class = "fullrank_optimizer")
+}
+
+# Gradients that natural() may take where the user does not say.
+natural_budget <- function(optimizer, d) if (is.null(optimizer$budget)) 1e5 + 50 * d else optimizer$budget
 
 #' @rdname optimizers
 #' @export
@@ -61,13 +92,17 @@ check_betas <- function(betas) {
 
 check_optimizer <- function(optimizer) {
   if (!inherits(optimizer, "fullrank_optimizer")) {
-    stop("`optimizer` must be made by adam(), clipped_adam() or sgd(), as in optimizer = adam(lr = 0.01).", call. = FALSE)
+    stop("`optimizer` must be made by natural(), adam(), clipped_adam() or sgd(), as in optimizer = adam(lr = 0.01).", call. = FALSE)
   }
   optimizer
 }
 
 #' @export
 print.fullrank_optimizer <- function(x, ...) {
+  if (x$name == "natural") {
+    cat("natural(", if (!is.null(x$budget)) paste("budget =", format(x$budget)), ")\n", sep = "")
+    return(invisible(x))
+  }
   shown <- switch(x$name, adam = c("lr", "betas", "eps", if (x$decay > 0) "decay"),
                   clipped_adam = c("lr", "clip_norm", "lrd", "betas", "eps"), sgd = c("lr", "momentum"))
   values <- vapply(x[shown], function(v) if (length(v) > 1L) deparse(v) else format(v), "")

@@ -1,7 +1,7 @@
 # Random numbers are counter-based: a draw depends on seed, stream, step, particle and coordinate alone.
 
 # Streams of src/core/rng.h.
-streams <- c(step = 0L, check = 1L, draws = 2L, prior = 3L, predict = 4L, init = 5L)
+streams <- c(step = 0L, check = 1L, draws = 2L, prior = 3L, predict = 4L, init = 5L, fit = 6L)
 
 # A given seed leaves R's generator alone; NULL draws one from it, so that set.seed() governs.
 resolve_seed <- function(seed) {

@@ -1,6 +1,7 @@
 /* init.c: the one table of .Call routines. */
 #include "r_dist.h"
 #include "r_guide.h"
+#include "r_natural.h"
 #include "r_program.h"
 #include "r_svi.h"
 #include "r_util.h"
@@ -22,6 +23,10 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(fullrank_svi_step, 4),
     ROUTINE(fullrank_svi_run, 5),
     ROUTINE(fullrank_verdict, 5),
+    /* natural() */
+    ROUTINE(fullrank_natural_start, 2),
+    ROUTINE(fullrank_natural_run, 4),
+    ROUTINE(fullrank_natural_step, 3),
     /* programs */
     ROUTINE(fullrank_op_table, 0),
     ROUTINE(fullrank_program_eval, 4),

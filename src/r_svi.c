@@ -5,10 +5,10 @@
  * lr_factor, refused, in_a_row. The entry points copy the state once, change the copy and return it. */
 #include "r_svi.h"
 #include "r_program.h"
+#include "r_watch.h"
 #include "core/svi.h"
 #include "core/tril.h"
 #include <string.h>
-#include <time.h>
 
 /* ---- guides ---- */
 
@@ -178,74 +178,23 @@ SEXP fullrank_svi_step(SEXP program, SEXP state, SEXP optimizer, SEXP eps)
   return out;
 }
 
-/* Interrupts and progress. R is asked about every millisecond, the report is made ten times a second. */
-typedef struct {
-  SEXP report;           /* function(step, loss) or NULL */
-  double step, loss;
-  struct timespec asked, reported;
-  int stop;
-} watch;
-
-static double seconds_since(const struct timespec *then, struct timespec *now)
-{
-  timespec_get(now, TIME_UTC);
-  return (double)(now->tv_sec - then->tv_sec) + 1e-9 * (double)(now->tv_nsec - then->tv_nsec);
-}
-
-static void check_interrupt(void *data) { (void)data; R_CheckUserInterrupt(); }
-
-static void call_report(void *data)
-{
-  watch *w = data;
-  SEXP step = PROTECT(Rf_ScalarReal(w->step)), loss = PROTECT(Rf_ScalarReal(w->loss));
-  SEXP call = PROTECT(Rf_lang3(w->report, step, loss));
-  Rf_eval(call, R_GlobalEnv);
-  UNPROTECT(3);
-}
-
-/* R_ToplevelExec turns an interrupt or an error into FALSE, so that the core returns its state. */
-static int ask(watch *w)
-{
-  struct timespec now;
-  if (w->stop) return 1;
-  if (seconds_since(&w->asked, &now) < 1e-3) return 0;
-  w->asked = now;
-  if (!R_ToplevelExec(check_interrupt, NULL)) w->stop = 1;
-  if (!w->stop && w->report != R_NilValue && seconds_since(&w->reported, &now) >= 0.1) {
-    w->reported = now;
-    if (!R_ToplevelExec(call_report, w)) w->stop = 1;
-  }
-  return w->stop;
-}
-
-static int poll_rows(void *data) { return ask(data); }
-
-static int poll_step(void *data, double step, double loss)
-{
-  watch *w = data;
-  w->step = step;
-  w->loss = loss;
-  return ask(w);
-}
-
 /* settings: seed, particles, until_step, fixed_steps, check_every, check_pairs, more_pairs, tol.
  * list(state, status (code), loss, counts (n_terms), verdict, evaluations) */
 SEXP fullrank_svi_run(SEXP program, SEXP state, SEXP optimizer, SEXP settings, SEXP report)
 {
-  watch w = {.report = report};
-  timespec_get(&w.asked, TIME_UTC);
-  w.reported = w.asked;
+  fr_watch w;
+  fr_watch_start(&w, report);
   int S = fr_list_int(settings, "particles"), pairs = fr_list_int(settings, "check_pairs");
   int more = fr_list_int(settings, "more_pairs"), most = more > pairs ? more : pairs, run_status = FR_RUN_INTERRUPTED;
   fr_density density;
-  fr_density_from_r(program, S > 2 * most ? S : 2 * most, poll_rows, &w, &density);
+  fr_density_from_r(program, S > 2 * most ? S : 2 * most, fr_watch_rows, &w, &density);
   fr_svi svi;
   fr_svi_run_spec spec = {
       .log_density = density.log_density, .model = density.model, .explain = density.explain,
       .optimizer = read_optimizer(optimizer), .seed = fr_seed(fr_list_get(settings, "seed")), .particles = S,
       .until_step = fr_list_double(settings, "until_step"), .fixed_steps = fr_list_int(settings, "fixed_steps"),
       .check_every = fr_list_int(settings, "check_every"), .check_pairs = pairs, .more_pairs = more, .tol = fr_list_double(settings, "tol"),
-      .verdict = {NAN, NAN, NAN, NAN, 0}, .poll = poll_step, .poll_data = &w};
+      .verdict = {NAN, NAN, NAN, NAN, 0}, .poll = fr_watch_step, .poll_data = &w};
   double first = fr_list_double(state, "step");
   R_xlen_t length = spec.until_step > first ? (R_xlen_t)(spec.until_step - first) : 0;
   const char *names[] = {"state", "status", "loss", "counts", "verdict", "evaluations", ""};

@@ -13,7 +13,8 @@ enum fr_stream {
   FR_STREAM_DRAWS = 2,    /* eps of draws from the guide */
   FR_STREAM_PRIOR = 3,    /* samples from the prior: inits, simulate() of a model */
   FR_STREAM_PREDICT = 4,  /* replicates of observed sites */
-  FR_STREAM_INIT = 5      /* init_to_uniform and retries */
+  FR_STREAM_INIT = 5,     /* init_to_uniform and retries */
+  FR_STREAM_FIT = 6       /* natural(): one step a batch */
 };
 
 /* One block: counter c[4] and key k[2] in, out[4] out. */

@@ -162,7 +162,7 @@ test_that("elbo() takes a guide or a fit, draws or none", {
     mu ~ normal(0, 1)
     y  ~ normal(mu, 1)
   })
-  fit <- fullrank(m, list(y = c(0.4, 1.1)), steps = 20, seed = 1, progress = FALSE)
+  fit <- short_fit(m, list(y = c(0.4, 1.1)))
   expect_identical(elbo(fit, 50, seed = 2), elbo(fit$guide, 50, seed = 2))
   expect_named(elbo(fit, 50, seed = 2), c("elbo", "se"))
   expect_false(identical(elbo(fit, 50, seed = 2)$elbo, elbo(fit, 50, seed = 3)$elbo))

@@ -1,0 +1,198 @@
+/* natural_grow.c: natural-gradient steps for large d, in batches that grow until their noise no longer hides the gap.
+ *
+ * E[b e'] is symmetric (Price's theorem), so that averaging it with its transpose takes out part of the noise of the factor. Gap and
+ * error come from products of different pairs: with K(p, q) the inner product of the natural gradients of two pairs and h_p the sum of
+ * K(p, q) over q < p, the h_p are martingale differences at the optimum, and U = sum h_p / (P (P - 1)). */
+#include "natural_parts.h"
+
+#include "rng.h"
+
+#define FIRST_PAIRS 100
+#define MOST_PAIRS 4000
+#define ERRORS 3.0
+
+typedef struct {
+  fr_pairs chunk;
+  double *a, *b, *turned;  /* d x ld */
+  double *sum_a;           /* d */
+  double *M;               /* d x d: sum of b e' */
+  double *N;               /* d x d */
+  double *x, *y;           /* d */
+  double elbo, kept;
+  double diagonal_loc, diagonal_factor;  /* sums of K(p, p), apart */
+  double sum_h, square_h;
+} grow_batch;
+
+size_t fr_natural_grow_work(int d)
+{
+  const size_t n = (size_t)d, ld = (size_t)fr_width(2 * FR_NATURAL_PAIRS);
+  return fr_pairs_work(d, FR_NATURAL_PAIRS) + 3 * n * ld + 2 * n * n + 3 * n;
+}
+
+static void lay_out(int d, double *work, grow_batch *g)
+{
+  const size_t n = (size_t)d, ld = (size_t)fr_width(2 * FR_NATURAL_PAIRS);
+  *g = (grow_batch){.M = work};
+  g->N = g->M + n * n;
+  g->sum_a = g->N + n * n;
+  g->x = g->sum_a + n;
+  g->y = g->x + n;
+  g->a = g->y + n;
+  g->b = g->a + n * ld;
+  g->turned = g->b + n * ld;
+  memset(g->M, 0, n * n * sizeof(double));
+  memset(g->sum_a, 0, n * sizeof(double));
+}
+
+static double *chunk_work(int d, const grow_batch *g) { return g->turned + (size_t)d * (size_t)fr_width(2 * FR_NATURAL_PAIRS); }
+
+static double column_dot(int d, size_t ld, const double *x, int p, const double *y, int q)
+{
+  double sum = 0.0;
+  for (size_t j = 0; j < (size_t)d; j++) sum += x[j * ld + (size_t)p] * y[j * ld + (size_t)q];
+  return sum;
+}
+
+static void whiten(const fr_natural *state, grow_batch *g)
+{
+  const size_t ld = g->chunk.ld, kept = (size_t)g->chunk.kept, lanes = (kept + FR_LANES - 1) / FR_LANES * FR_LANES;
+  for (size_t j = 0; j < (size_t)state->d; j++)
+    for (size_t p = kept; p < lanes; p++)
+      g->chunk.half_sum[j * ld + p] = g->chunk.half_difference[j * ld + p] = g->chunk.e[j * ld + p] = 0.0;
+  fr_dense_multiply_transposed(state->d, FR_LOWER, state->factor, (int)kept, ld, g->chunk.half_sum, g->a);
+  fr_dense_multiply_transposed(state->d, FR_LOWER, state->factor, (int)kept, ld, g->chunk.half_difference, g->b);
+  for (size_t j = 0; j < (size_t)state->d; j++)
+    for (size_t p = 0; p < kept; p++) g->b[j * ld + p] += g->chunk.e[j * ld + p];
+}
+
+/* h of each pair of the chunk: against those of earlier chunks by their sums, within the chunk one by one. */
+static void add_products(int d, grow_batch *g)
+{
+  const size_t n = (size_t)d, ld = g->chunk.ld;
+  const int P = g->chunk.kept;
+  const double *e = g->chunk.e;
+  double h[FR_NATURAL_PAIRS];
+  fr_dense_multiply(d, FR_FULL, g->M, P, ld, e, g->turned);
+  for (int p = 0; p < P; p++) h[p] = 0.25 * column_dot(d, ld, g->b, p, g->turned, p);
+  fr_dense_multiply_transposed(d, FR_FULL, g->M, P, ld, e, g->turned);
+  for (int p = 0; p < P; p++) {
+    h[p] += 0.25 * column_dot(d, ld, g->b, p, g->turned, p);
+    for (size_t j = 0; j < n; j++) h[p] += g->a[j * ld + (size_t)p] * g->sum_a[j];
+    for (int q = 0; q <= p; q++) {
+      const double loc = column_dot(d, ld, g->a, p, g->a, q);
+      const double factor = 0.25 * (column_dot(d, ld, g->b, p, g->b, q) * column_dot(d, ld, e, p, e, q) +
+                                    column_dot(d, ld, g->b, p, e, q) * column_dot(d, ld, e, p, g->b, q));
+      if (q < p) {
+        h[p] += loc + factor;
+      } else {
+        g->diagonal_loc += loc;
+        g->diagonal_factor += factor;
+      }
+    }
+    g->sum_h += h[p];
+    g->square_h += h[p] * h[p];
+  }
+}
+
+static int add_chunk(fr_natural *state, const fr_natural_spec *spec, int first, int some, grow_batch *g)
+{
+  const size_t n = (size_t)state->d;
+  fr_pairs *chunk = &g->chunk;
+  fr_pairs_layout(state->d, some, chunk_work(state->d, g), chunk);
+  fr_pairs_draw(state, spec, state->c.batch, first, chunk);
+  int status = fr_pairs_evaluate(state, spec, state->loc, FR_LOWER, state->factor, 1, chunk);
+  if (status != FR_OK) return status;
+  whiten(state, g);
+  add_products(state->d, g);
+  for (int p = 0; p < chunk->kept; p++) g->elbo += chunk->lp[p] + 0.5 * column_dot(state->d, chunk->ld, chunk->e, p, chunk->e, p);
+  for (size_t j = 0; j < n; j++)
+    for (int p = 0; p < chunk->kept; p++) g->sum_a[j] += g->a[j * chunk->ld + (size_t)p];
+  fr_dense_add_outer(state->d, chunk->kept, chunk->ld, g->b, chunk->e, g->M);
+  g->kept += chunk->kept;
+  return FR_OK;
+}
+
+/* Spectral norm of a symmetric matrix from below, by the power method. */
+static double spectral_norm(int d, const double *M, double *x, double *y)
+{
+  const size_t n = (size_t)d;
+  double norm = 0.0;
+  fr_normals(1, FR_STREAM_FIT, 0, 0, 1, d, 1, x);
+  for (int k = 0; k < 8; k++) {
+    norm = sqrt(fr_dot(n, x, x));
+    if (!(norm > 0.0)) return 0.0;
+    for (size_t i = 0; i < n; i++) x[i] /= norm;
+    for (size_t i = 0; i < n; i++) y[i] = fr_dot(n, M + i * n, x);
+    memcpy(x, y, n * sizeof(double));
+  }
+  return sqrt(fr_dot(n, x, x));
+}
+
+static double rate_from(double signal, double noise)
+{
+  const double s = signal > 0.0 ? signal : 0.0;
+  return fmin(0.8, fmax(s + noise > 0.0 ? s / (s + noise) : 1.0, 0.05));
+}
+
+/* One step along the symmetrised natural gradient. */
+static void move(fr_natural *state, grow_batch *g, double rate_loc, double rate_factor)
+{
+  const int d = state->d;
+  const size_t n = (size_t)d;
+  const double reach = fmax(1.0, 0.5 * sqrt((double)n)), length = sqrt(fr_dot(n, g->sum_a, g->sum_a)) / g->kept;
+  if (rate_loc * length > reach) rate_loc = reach / length;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) g->M[i * n + j] = g->M[j * n + i] = 0.5 * (g->M[i * n + j] + g->M[j * n + i]) / g->kept;
+  const double spread = spectral_norm(d, g->M, g->x, g->y);
+  if (rate_factor * spread > 0.7) rate_factor = 0.7 / spread;
+  for (size_t i = 0; i < n; i++) {
+    g->M[i * n + i] *= 0.5;
+    for (size_t j = i + 1; j < n; j++) g->M[i * n + j] = 0.0;
+  }
+  fr_dense_product(d, FR_LOWER, state->factor, g->M, g->N);
+  for (size_t i = n; i-- > 0;) state->loc[i] += rate_loc / g->kept * fr_dot(i + 1, state->factor + i * n, g->sum_a);
+  for (size_t i = 0; i < n; i++) {
+    for (size_t j = 0; j <= i; j++) state->factor[i * n + j] += rate_factor * g->N[i * n + j];
+    if (!(state->factor[i * n + i] > 1e-300)) state->factor[i * n + i] = 1e-300;
+  }
+}
+
+int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  const size_t n = (size_t)state->d;
+  grow_batch g;
+  lay_out(state->d, work, &g);
+  if (c->pairs == 0.0) c->pairs = FIRST_PAIRS;
+  for (int first = 0, some; first < (int)c->pairs; first += some) {
+    some = (int)c->pairs - first < FR_NATURAL_PAIRS ? (int)c->pairs - first : FR_NATURAL_PAIRS;
+    int status = add_chunk(state, spec, first, some, &g);
+    if (status != FR_OK) return status;
+  }
+  c->batch += 1.0;
+  const double P = g.kept, lost = 1.0 - P / c->pairs;
+  if (lost > 0.25) {
+    fr_natural_refuse(state, 1);
+    return FR_OK;
+  }
+  fr_natural_succeed(state);
+  double square = 0.0, crossed = 0.0;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) {
+      square += g.M[i * n + j] * g.M[i * n + j];
+      crossed += g.M[i * n + j] * g.M[j * n + i];
+    }
+  const double signal_loc = (fr_dot(n, g.sum_a, g.sum_a) - g.diagonal_loc) / (P * (P - 1.0));
+  const double signal_factor = (0.25 * (square + crossed) - g.diagonal_factor) / (P * (P - 1.0));
+  const double noise_loc = g.diagonal_loc / (P * P), noise_factor = g.diagonal_factor / (P * P);
+  c->gap = g.sum_h / (P * (P - 1.0));
+  c->gap_se = sqrt(g.square_h) / (P * (P - 1.0));
+  c->judged = c->step;
+  c->elbo = g.elbo / P - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
+  c->bad = lost > 0.01 ? c->bad + 1.0 : 0.0;
+  if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
+  move(state, &g, rate_from(signal_loc, noise_loc), rate_from(signal_factor, noise_factor));
+  if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) c->phase = FR_NATURAL_CONVERGED;
+  if (fmax(signal_loc + signal_factor, 0.0) < noise_loc + noise_factor) c->pairs = fmin(MOST_PAIRS, floor(1.5 * c->pairs));
+  return FR_OK;
+}

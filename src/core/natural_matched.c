@@ -1,0 +1,477 @@
+/* natural_matched.c: L-BFGS on fixed draws in the natural frame, and the verdict on fresh ones.
+ *
+ * Natural coordinates u around (loc, L): mean loc + L u_m, factor L T(u) with T = I + a symmetric matrix, scaled so that |u|^2 / 2 is
+ * the KL divergence to (loc, L) to second order; the ELBO's Hessian in u is then close to -I. Four batches of P half-draws, each
+ * whitened so that the mean of e e' is I exactly, are used as pairs loc +- L e (Burroni et al. 2024 and Giordano et al. 2024 fix
+ * draws; matching their moments takes out what a quadratic log density would add to the noise).
+ *
+ * The first evaluation on new draws is the verdict on the point, which has never seen them: with g_i the gradients of the batches and
+ * H the L-BFGS estimate of the inverse Hessian, U = mean over i <> j of g_i' H g_j / 2 is the gap in nats, to second order. */
+#include "natural_parts.h"
+
+#include "rng.h"
+
+#define B FR_NATURAL_BATCHES
+#define MAX_PASSES 30
+#define LEAST_PAIRS 24
+#define GROWTH 2.0
+#define NOISY 2.0            /* a gap of less than so many floors is mostly noise */
+#define ERRORS 3.0            /* standard errors of a verdict that count as gap */
+#define MAX_LOST 0.25         /* share of pairs that may be lost to values that are not finite */
+#define MAX_LOST_CONVERGED 0.01
+
+typedef struct {
+  size_t n;
+  double *u, *direction;          /* n */
+  double *gradient, *best_gradient; /* B x n */
+  double *s, *y;                  /* FR_NATURAL_MEMORY x n */
+} frame_arrays;
+
+static size_t coordinates(int d) { return (size_t)d + (size_t)d * ((size_t)d + 1) / 2; }
+
+size_t fr_natural_frame_size(int d)
+{
+  return d > FR_NATURAL_MATCHED_MAX ? 0 : coordinates(d) * (2 + 2 * B + 2 * FR_NATURAL_MEMORY);
+}
+
+static frame_arrays layout(const fr_natural *state)
+{
+  frame_arrays f = {.n = coordinates(state->d), .u = state->frame};
+  f.direction = f.u + f.n;
+  f.gradient = f.direction + f.n;
+  f.best_gradient = f.gradient + B * f.n;
+  f.s = f.best_gradient + B * f.n;
+  f.y = f.s + FR_NATURAL_MEMORY * f.n;
+  return f;
+}
+
+/* Workspace. The whitening factors are kept from unit to unit of a run, for the draws whose number stands in `prepared`. */
+typedef struct {
+  double *prepared;  /* 1 (8 for alignment): first batch of the draws that are prepared; NaN: none */
+  double *whiten;    /* B lower d x d: e = whiten raw */
+  double *T, *T_inverse, *A, *A_raw, *M, *product; /* d x d */
+  double *trial;     /* n */
+  double *gradient;  /* B x n, at the trial */
+  double *scratch;   /* (B + 1) n, directions of gap_statistic; or chunks of pairs */
+} matched_work;
+
+static size_t scratch_size(int d)
+{
+  const size_t n = (B + 1) * coordinates(d) + FR_NATURAL_MEMORY, chunk = fr_pairs_work(d, FR_NATURAL_PAIRS);
+  const size_t lapack = fr_dense_work(d) + (size_t)d * (size_t)d;
+  const size_t two = n > chunk ? n : chunk;
+  return two > lapack ? two : lapack;
+}
+
+size_t fr_natural_matched_work(int d)
+{
+  const size_t n = (size_t)d;
+  return 8 + (B + 6) * n * n + (B + 1) * coordinates(d) + scratch_size(d);
+}
+
+static matched_work lay_out(int d, double *work)
+{
+  const size_t n = (size_t)d * (size_t)d;
+  matched_work w = {.prepared = work, .whiten = work + 8};
+  w.T = w.whiten + B * n;
+  w.T_inverse = w.T + n;
+  w.A = w.T_inverse + n;
+  w.A_raw = w.A + n;
+  w.M = w.A_raw + n;
+  w.product = w.M + n;
+  w.trial = w.product + n;
+  w.gradient = w.trial + coordinates(d);
+  w.scratch = w.gradient + B * coordinates(d);
+  return w;
+}
+
+/* ---- draws ---- */
+
+/* Pairs first .. of batch b; returns how many, at most FR_NATURAL_PAIRS. */
+static int draw_chunk(const fr_natural *state, const fr_natural_spec *spec, int b, int first, fr_pairs *chunk, double *work)
+{
+  const int left = (int)state->c.pairs - first, some = left < FR_NATURAL_PAIRS ? left : FR_NATURAL_PAIRS;
+  if (some <= 0) return 0;
+  fr_pairs_layout(state->d, some, work, chunk);
+  fr_pairs_draw(state, spec, state->c.draws + b, first, chunk);
+  return some;
+}
+
+/* For each batch the inverse of the Cholesky factor of its second moments. Cost B P d^2. */
+static int prepare(const fr_natural *state, const fr_natural_spec *spec, const matched_work *w)
+{
+  const int d = state->d;
+  const size_t n = (size_t)d * (size_t)d;
+  if (*w->prepared == state->c.draws) return FR_OK;
+  for (int b = 0; b < B; b++) {
+    double *W = w->whiten + (size_t)b * n;
+    fr_pairs chunk;
+    memset(W, 0, n * sizeof(double));
+    for (int p = 0, some; (some = draw_chunk(state, spec, b, p, &chunk, w->scratch)) > 0; p += some)
+      fr_dense_add_outer(d, some, chunk.ld, chunk.e, chunk.e, W);
+    for (size_t i = 0; i < n; i++) W[i] /= state->c.pairs;
+    int status = fr_dense_cholesky(d, W);
+    if (status == FR_OK) status = fr_dense_invert_lower(d, W);
+    if (status != FR_OK) return status;
+  }
+  *w->prepared = state->c.draws;
+  return FR_OK;
+}
+
+/* ---- the objective ---- */
+
+/* T = I + symmetric from u */
+static void symmetric_factor(int d, const double *u, double *T)
+{
+  const size_t n = (size_t)d;
+  const double *v = u + n;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++, v++) {
+      if (i == j) T[i * n + i] = 1.0 + sqrt(0.5) * *v;
+      else T[i * n + j] = T[j * n + i] = 0.5 * *v;
+    }
+}
+
+/* out = loc + L u_m */
+static void moved_loc(const fr_natural *state, const double *u, double *out)
+{
+  const size_t n = (size_t)state->d;
+  for (size_t i = 0; i < n; i++) out[i] = state->loc[i] + fr_dot(i + 1, state->factor + i * n, u);
+}
+
+/* sums over the pairs of a batch; raw: its draws before they are whitened */
+typedef struct {
+  double value;        /* of (lp+ + lp-) / 2 + e'e / 2 */
+  double lost;         /* pairs that were not finite */
+  double *half_sum;    /* d: of (g+ + g-) / 2 */
+  double *moment;      /* d x d: of (g+ - g-) / 2 raw' */
+  double *lost_moment; /* d x d: of e e' over the lost pairs */
+} batch_sums;
+
+static void times_transposed(int d, const double *a, const double *W, double *out);
+
+/* Adds what a chunk has lost: all its raw raw' less those that were kept. */
+static void add_lost(const fr_natural *state, const fr_natural_spec *spec, int b, int first, fr_pairs *chunk, double *product,
+                     double *lost_moment)
+{
+  const size_t n = (size_t)state->d * (size_t)state->d;
+  memset(product, 0, n * sizeof(double));
+  fr_dense_add_outer(state->d, chunk->kept, chunk->ld, chunk->e, chunk->e, product);
+  for (size_t i = 0; i < n; i++) lost_moment[i] -= product[i];
+  fr_pairs_draw(state, spec, state->c.draws + b, first, chunk);
+  fr_dense_add_outer(state->d, chunk->P, chunk->ld, chunk->e, chunk->e, lost_moment);
+}
+
+static int sum_batch(fr_natural *state, const fr_natural_spec *spec, const matched_work *w, int b, const double *loc, batch_sums *sums)
+{
+  const int d = state->d;
+  const size_t n = (size_t)d;
+  const double *W = w->whiten + (size_t)b * n * n;
+  fr_pairs chunk;
+  sums->value = sums->lost = 0.0;
+  memset(sums->half_sum, 0, n * sizeof(double));
+  memset(sums->moment, 0, n * n * sizeof(double));
+  memset(sums->lost_moment, 0, n * n * sizeof(double));
+  for (int p = 0, some; (some = draw_chunk(state, spec, b, p, &chunk, w->scratch)) > 0; p += some) {
+    int status = fr_pairs_evaluate(state, spec, loc, FR_FULL, w->A_raw, 1, &chunk);
+    if (status != FR_OK) return status;
+    for (int k = 0; k < chunk.kept; k++) sums->value += chunk.lp[k];
+    for (size_t j = 0; j < n; j++)
+      for (int k = 0; k < chunk.kept; k++) sums->half_sum[j] += chunk.half_sum[j * chunk.ld + (size_t)k];
+    fr_dense_add_outer(d, chunk.kept, chunk.ld, chunk.half_difference, chunk.e, sums->moment);
+    if (chunk.kept == some) continue;
+    sums->lost += some - chunk.kept;
+    add_lost(state, spec, b, p, &chunk, w->product, sums->lost_moment);
+  }
+  sums->value += 0.5 * state->c.pairs * d; /* e'e adds up to P d, the draws being whitened */
+  if (sums->lost == 0.0) return FR_OK;
+  fr_dense_product(d, FR_LOWER, W, sums->lost_moment, w->product);
+  times_transposed(d, w->product, W, sums->lost_moment);
+  for (size_t i = 0; i < n; i++) sums->value -= 0.5 * sums->lost_moment[i * n + i];
+  return FR_OK;
+}
+
+/* out = A W' for lower W: row i, entry j: sum over k <= j of a_ik w_jk */
+static void times_transposed(int d, const double *a, const double *W, double *out)
+{
+  const size_t n = (size_t)d;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) out[i * n + j] = fr_dot(j + 1, a + i * n, W + j * n);
+}
+
+/* The gradient of one batch in u. log det T differentiates to T^-1; over lost pairs the mean of e e' stands in for I. */
+static void batch_gradient(const fr_natural *state, const matched_work *w, int b, const batch_sums *sums, double *out)
+{
+  const int d = state->d;
+  const size_t n = (size_t)d;
+  const double kept = state->c.pairs - sums->lost, *W = w->whiten + (size_t)b * n * n;
+  memset(out, 0, n * sizeof(double));
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) out[j] += state->factor[i * n + j] * sums->half_sum[i] / kept;
+  times_transposed(d, sums->moment, W, w->product);                      /* sum of (g+ - g-) / 2 e' */
+  fr_dense_cross(d, FR_LOWER, state->factor, w->product, sums->moment);  /* L' of it */
+  if (sums->lost > 0.0) { /* T^-1 times the mean of e e' over the kept pairs, (P I - lost) / kept */
+    fr_dense_product(d, FR_FULL, w->T_inverse, sums->lost_moment, w->product);
+    for (size_t i = 0; i < n * n; i++) w->product[i] = (state->c.pairs * w->T_inverse[i] - w->product[i]) / kept;
+  } else {
+    memcpy(w->product, w->T_inverse, n * n * sizeof(double));
+  }
+  for (size_t i = 0; i < n * n; i++) w->product[i] += sums->moment[i] / kept;
+  double *v = out + n;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) *v++ = (i == j ? sqrt(0.5) : 0.5) * (w->product[i * n + j] + (i == j ? 0.0 : w->product[j * n + i]));
+}
+
+/* The sample ELBO at u (less d / 2 log 2 pi e) and the gradient of each batch; *usable is 0 where T is not positive definite or too
+ * many pairs are not finite. */
+static int evaluate(fr_natural *state, const fr_natural_spec *spec, const matched_work *w, const double *u, double *value,
+                    double *gradient, double *lost, int *usable)
+{
+  const int d = state->d;
+  const size_t n = (size_t)d;
+  *usable = 0;
+  *value = *lost = 0.0;
+  symmetric_factor(d, u, w->T);
+  memcpy(w->T_inverse, w->T, n * n * sizeof(double));
+  if (fr_dense_cholesky(d, w->T_inverse) != FR_OK) return FR_OK;
+  const double log_det = fr_sum_log_diagonal(d, w->T_inverse) * 2.0 + fr_sum_log_diagonal(d, state->factor);
+  if (fr_dense_invert_cholesky(d, w->T_inverse) != FR_OK) return FR_OK;
+  fr_dense_product(d, FR_LOWER, state->factor, w->T, w->A);
+  double move[FR_NATURAL_MATCHED_MAX], half_sum[FR_NATURAL_MATCHED_MAX];
+  moved_loc(state, u, move);
+  for (int b = 0; b < B; b++) {
+    batch_sums sums = {.half_sum = half_sum, .moment = w->M, .lost_moment = w->T};
+    fr_dense_product(d, FR_FULL, w->A, w->whiten + (size_t)b * n * n, w->A_raw);
+    int status = sum_batch(state, spec, w, b, move, &sums);
+    if (status != FR_OK) return status;
+    if (!(sums.lost <= MAX_LOST * state->c.pairs)) {
+      *lost = 1.0;
+      return FR_OK;
+    }
+    *value += ((sums.value) / (state->c.pairs - sums.lost) - 0.5 * d + log_det) / B;
+    *lost += sums.lost / state->c.pairs / B;
+    batch_gradient(state, w, b, &sums, gradient + (size_t)b * coordinates(d));
+  }
+  *usable = isfinite(*value) && fr_vector_finite(B * coordinates(d), gradient);
+  return FR_OK;
+}
+
+/* ---- the verdict ---- */
+
+static void mean_gradient(size_t n, const double *gradient, double *mean)
+{
+  for (size_t i = 0; i < n; i++) {
+    mean[i] = 0.0;
+    for (size_t b = 0; b < B; b++) mean[i] += gradient[b * n + i] / B;
+  }
+}
+
+/* U, its standard error, and floor: the gap that noise would leave if one maximised on these draws. */
+static void gap_statistic(const frame_arrays *f, const fr_natural_counters *c, const double *gradient, double *U, double *se,
+                          double *floor, double *work)
+{
+  double K[B][B], row[B], all = 0.0, trace = 0.0, off = 0.0, square = 0.0, row_square = 0.0;
+  for (size_t b = 0; b < B; b++)
+    fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, gradient + b * f->n, work + b * f->n, work + B * f->n);
+  for (size_t i = 0; i < B; i++)
+    for (size_t j = 0; j < B; j++) K[i][j] = 0.5 * fr_dot(f->n, work + i * f->n, gradient + j * f->n);
+  for (size_t i = 0; i < B; i++) {
+    row[i] = 0.0;
+    trace += K[i][i];
+    for (size_t j = 0; j < B; j++) {
+      const double k = 0.5 * (K[i][j] + K[j][i]);
+      all += k;
+      if (i != j) row[i] += k / (B - 1);
+      if (j > i) off += k / (B * (B - 1) / 2);
+    }
+  }
+  *U = (all - trace) / (B * (B - 1));
+  for (size_t i = 0; i < B; i++) {
+    row_square += (row[i] - *U) * (row[i] - *U);
+    for (size_t j = i + 1; j < B; j++) square += (0.5 * (K[i][j] + K[j][i]) - off) * (0.5 * (K[i][j] + K[j][i]) - off);
+  }
+  const int M = B * (B - 1) / 2;
+  *se = fmax(2.0 * sqrt(row_square / (B - 1) / B), sqrt(square / (M - 1) / M));
+  *floor = fmax((trace / B - *U) / B, 0.0);
+}
+
+int fr_natural_point(const fr_natural *state, const double *u, double *loc, double *factor, double *work)
+{
+  const size_t n = (size_t)state->d;
+  double *T = work, *rest = T + n * n;
+  symmetric_factor(state->d, u, T);
+  fr_dense_product(state->d, FR_LOWER, state->factor, T, factor);
+  int status = fr_dense_triangularise(state->d, factor, rest);
+  if (status == FR_OK) moved_loc(state, u, loc);
+  return status;
+}
+
+/* (loc, factor) := the point u */
+static int move_to(fr_natural *state, const double *u, const matched_work *w)
+{
+  const size_t n = (size_t)state->d;
+  double loc[FR_NATURAL_MATCHED_MAX];
+  int status = fr_natural_point(state, u, loc, w->M, w->scratch);
+  if (status != FR_OK) return status;
+  memcpy(state->loc, loc, n * sizeof(double));
+  memcpy(state->factor, w->M, n * n * sizeof(double));
+  return FR_OK;
+}
+
+/* New draws gave too many values that are not finite: the guide is drawn in when that goes on. */
+static int refuse_verdict(fr_natural *state)
+{
+  state->c.bad += 1.0;
+  fr_natural_refuse(state, state->c.bad > 3.0);
+  if (state->c.bad > 20.0) state->c.in_a_row = FR_NATURAL_MAX_REFUSED;
+  return FR_OK;
+}
+
+/* More draws where those at hand leave too much: enough for a gap of tol / 4, but no more than GROWTH times as many. */
+static void more_draws(fr_natural_counters *c, double tol, double least)
+{
+  if (c->bad == 0.0) c->pairs = ceil(c->pairs * fmax(least, fmin(GROWTH, 4.0 * c->floor / tol)));
+}
+
+/* Near the optimum noise is most of a gradient, and a solve would fit it. One step is taken instead, as a filter does, by the share that
+ * the gap before has in gap and noise together: so all draws so far, not the latest alone, say where the optimum is. */
+static int filter(fr_natural *state, const fr_natural_spec *spec, const frame_arrays *f, const matched_work *w)
+{
+  fr_natural_counters *c = &state->c;
+  const double before = fmax(c->gap, c->left), rate = before / (before + c->floor);
+  mean_gradient(f->n, f->gradient, w->trial);
+  fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, w->trial, w->scratch);
+  for (size_t i = 0; i < f->n; i++) w->trial[i] *= rate;
+  int status = move_to(state, w->trial, w);
+  if (status != FR_OK) return status;
+  c->left = rate * c->floor;
+  c->level += 1.0;
+  more_draws(c, spec->tol, 1.25);
+  return FR_OK;
+}
+
+int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  const frame_arrays f = layout(state);
+  const matched_work w = lay_out(state->d, work);
+  double value, lost;
+  int usable;
+  if (c->pairs == 0.0) c->pairs = state->d > LEAST_PAIRS ? state->d : LEAST_PAIRS;
+  c->draws = c->batch;
+  c->batch += B;
+  int status = prepare(state, spec, &w);
+  if (status != FR_OK) return status;
+  memset(f.u, 0, f.n * sizeof(double));
+  status = evaluate(state, spec, &w, f.u, &value, f.gradient, &lost, &usable);
+  if (status != FR_OK) return status;
+  if (!usable) return refuse_verdict(state);
+  fr_natural_succeed(state);
+  gap_statistic(&f, c, f.gradient, &c->gap, &c->gap_se, &c->floor, w.scratch);
+  c->judged = c->step;
+  c->elbo = c->value = value;
+  c->bad = lost > MAX_LOST_CONVERGED ? c->bad + 1.0 : 0.0;
+  if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
+  const double tol = c->level > 0.0 ? spec->tol : spec->tol / 8.0; /* before any solve the curvature is not known */
+  if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < tol) {
+    mean_gradient(f.n, f.gradient, w.trial); /* half a step more: its gradient is there */
+    fr_lbfgs_direction(f.n, (int)c->held, f.s, f.y, 1.0, w.trial, w.trial, w.scratch);
+    for (size_t i = 0; i < f.n; i++) w.trial[i] *= 0.5;
+    c->phase = FR_NATURAL_CONVERGED;
+    return move_to(state, w.trial, &w);
+  }
+  if (c->bad == 0.0 && isfinite(c->left) && c->level > 0.0 && c->gap < NOISY * c->floor) return filter(state, spec, &f, &w);
+  c->phase = FR_NATURAL_SOLVE;
+  c->length = 0.0;
+  c->at = 0.0;
+  return FR_OK;
+}
+
+/* ---- the solve ---- */
+
+static void remember(const frame_arrays *f, fr_natural_counters *c, double *mean, double *mean_after)
+{
+  const size_t n = f->n, held = (size_t)c->held;
+  mean_gradient(n, f->gradient, mean);
+  mean_gradient(n, f->best_gradient, mean_after);
+  for (size_t i = 0; i < n; i++) mean[i] -= mean_after[i]; /* y */
+  const double length = c->best_length, along = length * fr_dot(n, mean, f->direction);
+  if (!(along > 1e-8 * length * sqrt(fr_dot(n, mean, mean) * fr_dot(n, f->direction, f->direction)))) return;
+  const size_t to = held < FR_NATURAL_MEMORY ? held : FR_NATURAL_MEMORY - 1;
+  if (held == FR_NATURAL_MEMORY) {
+    memmove(f->s, f->s + n, to * n * sizeof(double));
+    memmove(f->y, f->y + n, to * n * sizeof(double));
+  }
+  for (size_t i = 0; i < n; i++) {
+    f->s[to * n + i] = length * f->direction[i];
+    f->y[to * n + i] = mean[i];
+  }
+  c->held = (double)(to + 1);
+}
+
+/* The solve has ended at u: that is the guide, and more draws are asked for. */
+static int finish(fr_natural *state, const fr_natural_spec *spec, const frame_arrays *f, const matched_work *w)
+{
+  fr_natural_counters *c = &state->c;
+  if (fr_dot(f->n, f->u, f->u) > 1.0) c->held = 0.0; /* more than half a nat away: the old curvature is void */
+  int status = move_to(state, f->u, w);
+  if (status != FR_OK) return status;
+  c->level += 1.0;
+  c->left = c->held > 0.0 ? c->floor : INFINITY;
+  more_draws(c, spec->tol, c->level > 1.0 ? 1.25 : 1.0);
+  c->phase = FR_NATURAL_VERDICT;
+  memset(f->u, 0, f->n * sizeof(double));
+  return FR_OK;
+}
+
+/* The direction of the next line search; 0 when the gain in sight is not worth it. */
+static int next_direction(fr_natural *state, const fr_natural_spec *spec, const frame_arrays *f, const matched_work *w)
+{
+  fr_natural_counters *c = &state->c;
+  double U, se, floor;
+  mean_gradient(f->n, f->gradient, w->trial);
+  fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, f->direction, w->scratch);
+  double slope = fr_dot(f->n, w->trial, f->direction);
+  if (!(slope > 0.0)) {
+    c->held = 0.0;
+    memcpy(f->direction, w->trial, f->n * sizeof(double));
+    slope = fr_dot(f->n, w->trial, w->trial);
+  }
+  gap_statistic(f, c, f->gradient, &U, &se, &floor, w->scratch);
+  if (!(0.5 * slope >= fmax(0.05 * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
+  const double reach = fmax(1.0, 0.5 * sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
+  fr_search_start(c, slope, fmin(1.0, reach / norm));
+  return 1;
+}
+
+int fr_natural_solve(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  const frame_arrays f = layout(state);
+  const matched_work w = lay_out(state->d, work);
+  double value, lost;
+  int usable, better, status = prepare(state, spec, &w);
+  if (status != FR_OK) return status;
+  if (c->length == 0.0 && !next_direction(state, spec, &f, &w)) return finish(state, spec, &f, &w);
+  for (size_t i = 0; i < f.n; i++) w.trial[i] = f.u[i] + c->length * f.direction[i];
+  status = evaluate(state, spec, &w, w.trial, &value, w.gradient, &lost, &usable);
+  if (status != FR_OK) return status;
+  if (!usable) c->refused += lost > 0.0;
+  double slope = NAN;
+  if (usable) {
+    c->elbo = value;
+    mean_gradient(f.n, w.gradient, w.trial);
+    slope = fr_dot(f.n, w.trial, f.direction);
+  }
+  const int found = fr_search_trial(c, usable, value, slope, 12, 2, &better);
+  if (better) memcpy(f.best_gradient, w.gradient, B * f.n * sizeof(double));
+  if (found == FR_SEARCH_ON) return FR_OK;
+  c->length = 0.0;
+  if (found == FR_SEARCH_FAILED) return finish(state, spec, &f, &w);
+  remember(&f, c, w.scratch, w.scratch + f.n);
+  for (size_t i = 0; i < f.n; i++) f.u[i] += c->best_length * f.direction[i];
+  memcpy(f.gradient, f.best_gradient, B * f.n * sizeof(double));
+  c->value = c->best_value;
+  c->at += 1.0;
+  return FR_OK;
+}

@@ -1,0 +1,437 @@
+/* natural_warm.c: the way from a cold start to where natural gradients work.
+ *
+ * L-BFGS climbs the log density in a frame, z = origin + F w, F = I in the first round. Points along its path with their BFGS
+ * covariance, the Hessian at its end (by differences of gradients in the frame of that covariance) and the Newton point from it
+ * compete by a quick ELBO on the same few draws: the mode itself can be far from the best Normal. Where the Newton point wins by far,
+ * another round climbs in its frame, which is what makes the start independent of the parameters' scales. */
+#include "natural_parts.h"
+
+#define PATH_MAX 200    /* points of a path beyond its first */
+#define SMALL_GAIN 0.01 /* nats */
+#define PATIENCE 5      /* gains in a row that may be smaller */
+#define COLUMNS 64      /* of the Hessian in one unit */
+#define SCORE_PAIRS 4
+
+/* what the climb keeps beside loc and factor */
+typedef struct {
+  double *x, *g;          /* (PATH_MAX + 2) x d: points and gradients of the path, in the frame */
+  double *direction;      /* d */
+  double *origin, *frame; /* d, d x d lower */
+  double *hessian;        /* d x d */
+  double *base;           /* d x d lower: frame of the Hessian; then the factor from it */
+  double *base_gradient;  /* d: in that frame; then the Newton point */
+} climb_arrays;
+
+size_t fr_natural_climb_size(int d)
+{
+  const size_t n = (size_t)d;
+  return 2 * (PATH_MAX + 2) * n + 3 * n + 3 * n * n;
+}
+
+static climb_arrays layout(const fr_natural *state)
+{
+  const size_t n = (size_t)state->d;
+  climb_arrays k = {.x = state->climb};
+  k.g = k.x + (PATH_MAX + 2) * n;
+  k.direction = k.g + (PATH_MAX + 2) * n;
+  k.origin = k.direction + n;
+  k.base_gradient = k.origin + n;
+  k.frame = k.base_gradient + n;
+  k.hessian = k.frame + n * n;
+  k.base = k.hessian + n * n;
+  return k;
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+size_t fr_natural_climb_work(int d)
+{
+  const size_t n = (size_t)d;
+  const size_t memory = (2 * FR_NATURAL_PATH_MEMORY + 1) * n + FR_NATURAL_PATH_MEMORY;
+  const size_t columns = 3 * n * COLUMNS + COLUMNS + fr_natural_evaluate_work(d, COLUMNS);
+  const size_t covariance = 2 * n * n + n + fr_dense_work(d);
+  return memory + larger(larger(columns, covariance), fr_pairs_work(d, 8)) + 4 * n;
+}
+
+/* ---- climb ---- */
+
+/* Curvature pairs of the path up to point `last`, the latest of them; returns how many. s, y: FR_NATURAL_PATH_MEMORY x d. */
+static int path_memory(int d, const climb_arrays *k, int last, double *s, double *y)
+{
+  const size_t n = (size_t)d;
+  int first = last, held = 0;
+  for (int usable = 0; first > 0 && usable < FR_NATURAL_PATH_MEMORY; first--, usable++) {}
+  for (int i = first; i < last; i++) {
+    double *sk = s + (size_t)held * n, *yk = y + (size_t)held * n;
+    const double *x0 = k->x + (size_t)i * n, *g0 = k->g + (size_t)i * n;
+    for (size_t j = 0; j < n; j++) {
+      sk[j] = x0[n + j] - x0[j];
+      yk[j] = g0[j] - g0[n + j];
+    }
+    if (fr_dot(n, yk, sk) > 1e-10 * sqrt(fr_dot(n, yk, yk) * fr_dot(n, sk, sk))) held++;
+  }
+  return held;
+}
+
+static double initial_curvature(size_t n, int held, const double *s, const double *y, double otherwise)
+{
+  if (held == 0) return otherwise;
+  s += (size_t)(held - 1) * n;
+  y += (size_t)(held - 1) * n;
+  return fr_dot(n, s, y) / fr_dot(n, y, y);
+}
+
+/* out = origin + F w */
+static void from_frame(int d, const climb_arrays *k, const double *w, double *out)
+{
+  for (size_t i = 0; i < (size_t)d; i++) out[i] = k->origin[i] + fr_dot(i + 1, k->frame + i * (size_t)d, w);
+}
+
+/* out = A' g for lower A */
+static void to_frame(int d, const double *a, const double *g, double *out)
+{
+  const size_t n = (size_t)d;
+  memset(out, 0, n * sizeof(double));
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) out[j] += a[i * n + j] * g[i];
+}
+
+/* value and gradient in the frame at w */
+static int evaluate_at(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, const double *w, double *value, double *g,
+                       double *work)
+{
+  const int d = state->d;
+  double *z = work, *raw = z + d;
+  from_frame(d, k, w, z);
+  int status = fr_natural_evaluate(state, spec, 1, z, value, raw, raw + d);
+  if (status == FR_OK) to_frame(d, k->frame, raw, g);
+  return status;
+}
+
+static void end_climb(fr_natural *state)
+{
+  state->c.phase = FR_NATURAL_SCORE;
+  state->c.at = 0.0;
+}
+
+/* The first evaluation of a round. */
+static int set_out(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
+{
+  const size_t n = (size_t)state->d;
+  double value, *g = work, *rest = g + n;
+  if (state->c.round == 0.0) {
+    memcpy(k->origin, state->loc, n * sizeof(double));
+    memset(k->frame, 0, n * n * sizeof(double));
+    for (size_t i = 0; i < n; i++) k->frame[i * n + i] = 1.0;
+  }
+  memset(k->x, 0, n * sizeof(double));
+  int status = evaluate_at(state, spec, k, k->x, &value, g, rest);
+  if (status != FR_OK) return status;
+  if (!isfinite(value) || !fr_vector_finite(n, g)) {
+    fr_natural_refuse(state, 0);
+    return FR_OK;
+  }
+  memcpy(k->g, g, n * sizeof(double));
+  fr_natural_succeed(state);
+  state->c.path = 0.0;
+  state->c.value = value;
+  state->c.length = 0.0;
+  state->c.small = 0.0;
+  return FR_OK;
+}
+
+int fr_natural_climb(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  const climb_arrays k = layout(state);
+  if (c->path < 0.0) return set_out(state, spec, &k, work);
+  const size_t n = (size_t)state->d, at = (size_t)c->path;
+  double *g_at = k.g + at * n, *s = work, *y = s + FR_NATURAL_PATH_MEMORY * n, *alpha = y + FR_NATURAL_PATH_MEMORY * n;
+  double *w = alpha + FR_NATURAL_PATH_MEMORY, *g = w + n, *rest = g + n, value;
+  if (c->length == 0.0) {
+    const int held = path_memory(state->d, &k, (int)at, s, y);
+    const double norm = sqrt(fr_dot(n, g_at, g_at));
+    fr_lbfgs_direction(n, held, s, y, initial_curvature(n, held, s, y, 1.0 / (norm > 1.0 ? norm : 1.0)), g_at, k.direction, alpha);
+    const double slope = fr_dot(n, g_at, k.direction);
+    if (!(slope > 0.0) || !fr_vector_finite(n, k.direction)) {
+      end_climb(state);
+      return FR_OK;
+    }
+    fr_search_start(c, slope, 1.0);
+  }
+  for (size_t i = 0; i < n; i++) w[i] = k.x[at * n + i] + c->length * k.direction[i];
+  int better, status = evaluate_at(state, spec, &k, w, &value, g, rest);
+  if (status != FR_OK) return status;
+  const int finite = isfinite(value) && fr_vector_finite(n, g);
+  c->refused += !finite;
+  const int found = fr_search_trial(c, finite, value, fr_dot(n, g, k.direction), 25, 8, &better);
+  if (better) {
+    memcpy(k.x + (at + 1) * n, w, n * sizeof(double));
+    memcpy(k.g + (at + 1) * n, g, n * sizeof(double));
+  }
+  if (found == FR_SEARCH_ON) return FR_OK;
+  const double gain = c->best_value - c->value;
+  const int most = state->d > 50 ? PATH_MAX : PATH_MAX / 2;
+  c->small = gain < SMALL_GAIN ? c->small + 1.0 : 0.0;
+  c->length = 0.0;
+  if (found == FR_SEARCH_DONE) {
+    c->path += 1.0;
+    c->value = c->best_value;
+  }
+  if (found == FR_SEARCH_FAILED || c->small >= PATIENCE || c->path >= most) end_climb(state);
+  return FR_OK;
+}
+
+/* ---- candidates ---- */
+
+/* The place on the path of candidate i (0: the start, which has none): the end, three quarters, half, a quarter; -1 when there is none. */
+static int candidate(int points, int i)
+{
+  const int place[4] = {points, 3 * points / 4 + 1, points / 2 + 1, points / 4 + 1};
+  if (points < 1) return -1;
+  for (int k = 0, distinct = 0; k < 4; k++) {
+    int seen = place[k] > points;
+    for (int j = 0; j < k; j++) seen |= place[j] == place[k];
+    if (!seen && ++distinct == i) return place[k];
+  }
+  return -1;
+}
+
+/* The Cholesky factor of the BFGS covariance at a point of the path, in z's own coordinates; FR_ERR_NOT_FINITE when it has none. */
+static int path_factor(int d, const climb_arrays *k, int point, double *factor, double *work)
+{
+  const size_t n = (size_t)d;
+  double *s = work, *y = s + FR_NATURAL_PATH_MEMORY * n, *own = y + FR_NATURAL_PATH_MEMORY * n, *rest = own + n * n;
+  const int held = path_memory(d, k, point, s, y);
+  fr_lbfgs_covariance(d, held, s, y, initial_curvature(n, held, s, y, 1e-2), own, rest);
+  int status = fr_dense_cholesky_raised(d, own, rest);
+  if (status == FR_OK) fr_dense_product(d, FR_LOWER, k->frame, own, factor);
+  return status;
+}
+
+static void keep_best(fr_natural *state, double score, double candidate, const double *loc, const double *factor)
+{
+  const size_t n = (size_t)state->d;
+  state->c.score = score;
+  state->c.best = candidate;
+  memcpy(state->best_loc, loc, n * sizeof(double));
+  memcpy(state->best_factor, factor, n * n * sizeof(double));
+}
+
+/* One candidate. Later rounds score the path's points only. */
+int fr_natural_score(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  const climb_arrays k = layout(state);
+  const size_t n = (size_t)state->d;
+  double *loc = work, *factor = k.hessian, *rest = loc + n, score;
+  const int i = (int)c->at, point = i == 0 ? 0 : candidate((int)c->path, i);
+  c->at += 1.0;
+  if (point < 0) { /* all have been scored */
+    c->phase = FR_NATURAL_HESSIAN;
+    c->at = 0.0;
+    c->where = c->path;
+    c->misses = 0.0;
+    return FR_OK;
+  }
+  if (i == 0) {
+    if (c->round > 0.0) return FR_OK;
+    memcpy(loc, state->loc, n * sizeof(double));
+    memcpy(factor, state->factor, n * n * sizeof(double));
+  } else {
+    from_frame(state->d, &k, k.x + (size_t)point * n, loc);
+    if (path_factor(state->d, &k, point, factor, rest) != FR_OK) return FR_OK;
+  }
+  int status = fr_natural_quick(state, spec, loc, factor, SCORE_PAIRS, 0.0, &score, rest);
+  if (status != FR_OK) return status;
+  if (score > c->score || c->best < 0.0) keep_best(state, score, 1000.0 * c->round + point, loc, factor);
+  return FR_OK;
+}
+
+/* ---- Hessian ---- */
+
+static void leave(fr_natural *state)
+{
+  const size_t n = (size_t)state->d;
+  memcpy(state->loc, state->best_loc, n * sizeof(double));
+  memcpy(state->factor, state->best_factor, n * n * sizeof(double));
+  state->c.phase = state->d > FR_NATURAL_MATCHED_MAX ? FR_NATURAL_GROW : FR_NATURAL_FAR;
+  state->c.at = 0.0;
+  state->c.updates = 0.0;
+}
+
+/* After the Hessian at one point of the path: on to the next, or out. A climb that found a mode is done when the Hessian there is
+ * the best candidate. Otherwise, in a funnel whose density has its mode in the throat, the good Normals lie early on the path: half
+ * way, a quarter and so on, while that gains. */
+static void next_point(fr_natural *state, int gained)
+{
+  fr_natural_counters *c = &state->c;
+  const int at_end = c->where == c->path;
+  c->misses = gained ? 0.0 : c->misses + 1.0;
+  if ((at_end && gained && c->small >= PATIENCE && !c->funnel) || c->misses > 2.0 || c->where < 2.0) {
+    leave(state);
+    return;
+  }
+  c->where = floor(0.5 * c->where);
+  c->at = 0.0;
+}
+
+/* The frame of the Hessian: the BFGS covariance at the point, and the gradient in it. */
+static int begin_hessian(fr_natural *state, const climb_arrays *k, double *work)
+{
+  const size_t n = (size_t)state->d;
+  const double *g = k->g + (size_t)state->c.where * n;
+  double *s = work, *y = s + FR_NATURAL_PATH_MEMORY * n, *own = y + FR_NATURAL_PATH_MEMORY * n, *rest = own + n * n;
+  const int held = path_memory(state->d, k, (int)state->c.where, s, y);
+  fr_lbfgs_covariance(state->d, held, s, y, initial_curvature(n, held, s, y, 1e-2), own, rest);
+  if (fr_dense_cholesky_raised(state->d, own, rest) != FR_OK) return FR_ERR_NOT_FINITE;
+  to_frame(state->d, own, g, k->base_gradient);
+  fr_dense_product(state->d, FR_LOWER, k->frame, own, k->base);
+  return FR_OK;
+}
+
+/* Columns first .. first + some - 1 of minus the Hessian in its frame, as rows. One that is not finite is taken to be that of I. */
+static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, int first, int some, double *work)
+{
+  const size_t n = (size_t)state->d, W = (size_t)fr_width(some);
+  const double h = 1e-3;
+  double *x = work, *z = x + n, *g = z + n * W, *white = g + n * W, *lp = white + n * W, *rest = lp + W;
+  from_frame(state->d, k, k->x + (size_t)state->c.where * n, x);
+  for (size_t j = 0; j < n; j++)
+    for (int i = 0; i < some; i++) z[j * W + (size_t)i] = x[j] + h * k->base[j * n + (size_t)(first + i)];
+  int status = fr_natural_evaluate(state, spec, some, z, lp, g, rest);
+  if (status != FR_OK) return status;
+  for (size_t j = 0; W > 1 && j < n; j++)
+    for (size_t i = (size_t)some; i < W; i++) g[j * W + i] = 0.0;
+  if (W > 1) fr_dense_multiply_transposed(state->d, FR_LOWER, k->base, some, W, g, white);
+  else to_frame(state->d, k->base, g, white);
+  for (int i = 0; i < some; i++) {
+    double *row = k->hessian + (size_t)(first + i) * n;
+    for (size_t j = 0; j < n; j++) row[j] = -(white[j * W + (size_t)i] - k->base_gradient[j]) / h;
+    if (fr_vector_finite(n, row)) continue;
+    state->c.refused += 1.0;
+    for (size_t j = 0; j < n; j++) row[j] = j == (size_t)(first + i);
+  }
+  return FR_OK;
+}
+
+/* The lower X with X X' = a^-1 for symmetric a, which is lost. Of a negative eigenvalue the size is taken, at least 0.1; of one that is 0
+ * to rounding 1, the frame's own. */
+static int inverse_factor(int d, double *a, double *out, double *work)
+{
+  const size_t n = (size_t)d;
+  for (size_t i = 0; i < n; i++) /* turned round, so that its Cholesky factor is that of the inverse */
+    for (size_t j = 0; j < n; j++) out[i * n + j] = a[(n - 1 - i) * n + (n - 1 - j)];
+  if (fr_dense_cholesky(d, out) == FR_OK) {
+    double smallest = INFINITY, largest = 0.0;
+    for (size_t i = 0; i < n; i++) {
+      smallest = fmin(smallest, out[i * n + i]);
+      largest = fmax(largest, out[i * n + i]);
+    }
+    if (smallest > 1e-5 * largest) {
+      memcpy(a, out, n * n * sizeof(double));
+      for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) out[i * n + j] = a[(n - 1 - j) * n + (n - 1 - i)];
+      return fr_dense_invert_lower(d, out);
+    }
+  }
+  double *value = work;
+  int status = fr_dense_eigen(d, a, value, work + n);
+  if (status != FR_OK) return status;
+  const double most = fmax(fabs(value[0]), fabs(value[n - 1]));
+  for (size_t k = 0; k < n; k++) {
+    if (fabs(value[k]) <= 1e-10 * most) value[k] = 1.0;
+    else if (value[k] < 0.0) value[k] = fmax(-value[k], 0.1);
+    for (size_t i = 0; i < n; i++) out[i * n + k] = a[k * n + i] / sqrt(value[k]);
+  }
+  return fr_dense_triangularise(d, out, work + n);
+}
+
+/* From the Hessian its inverse's factor in base, and the Newton point in base_gradient; *decrement is the gain that it promises. */
+static int newton(fr_natural *state, const climb_arrays *k, double *decrement, double *work)
+{
+  const size_t n = (size_t)state->d;
+  double *x = work, *white = x + n, *own = white + n, *rest = own + n * n;
+  fr_dense_symmetrise(state->d, k->hessian);
+  int status = inverse_factor(state->d, k->hessian, own, rest);
+  if (status != FR_OK) return status;
+  fr_dense_product(state->d, FR_LOWER, k->base, own, k->hessian);
+  memcpy(k->base, k->hessian, n * n * sizeof(double));
+  to_frame(state->d, own, k->base_gradient, white); /* the step is base X X' g: white = X' g in the new frame */
+  *decrement = 0.5 * fr_dot(n, white, white);
+  from_frame(state->d, k, k->x + (size_t)state->c.where * n, x);
+  for (size_t i = 0; i < n; i++) k->base_gradient[i] = x[i] + fr_dot(i + 1, k->base + i * n, white);
+  return fr_vector_finite(n, k->base_gradient) && fr_vector_finite(n * n, k->base) ? FR_OK : FR_ERR_NOT_FINITE;
+}
+
+/* Another climb, from the Newton point in the frame of the Hessian. */
+static void next_round(fr_natural *state, const climb_arrays *k)
+{
+  const size_t n = (size_t)state->d;
+  memcpy(k->origin, k->base_gradient, n * sizeof(double));
+  memcpy(k->frame, k->base, n * n * sizeof(double));
+  state->c.round += 1.0;
+  state->c.path = -1.0;
+  state->c.funnel = 0.0;
+  state->c.phase = FR_NATURAL_CLIMB;
+}
+
+void fr_natural_climb_again(fr_natural *state)
+{
+  const size_t n = (size_t)state->d;
+  const climb_arrays k = layout(state);
+  memcpy(k.base_gradient, state->loc, n * sizeof(double));
+  memcpy(k.base, state->factor, n * n * sizeof(double));
+  keep_best(state, -INFINITY, -1.0, state->loc, state->factor);
+  next_round(state, &k);
+}
+
+void fr_natural_down_the_path(fr_natural *state)
+{
+  state->c.funnel = 1.0;
+  state->c.phase = FR_NATURAL_HESSIAN;
+  state->c.at = 0.0;
+  state->c.misses = 0.0;
+  state->c.where = floor(0.5 * state->c.path);
+}
+
+static int score_newton(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  double *x = work, *rest = x + state->d, at_point, at_newton;
+  from_frame(state->d, k, k->x + (size_t)c->where * (size_t)state->d, x);
+  int status = fr_natural_quick(state, spec, x, k->base, SCORE_PAIRS, 0.0, &at_point, rest);
+  if (status == FR_OK) status = fr_natural_quick(state, spec, k->base_gradient, k->base, SCORE_PAIRS, 0.0, &at_newton, rest);
+  if (status != FR_OK) return status;
+  const double before = c->score;
+  if (at_point > c->score) keep_best(state, at_point, 1000.0 * c->round + c->where, x, k->base);
+  if (at_newton > c->score) {
+    keep_best(state, at_newton, 1000.0 * c->round + c->where, k->base_gradient, k->base);
+    if (c->slope > 0.5 && c->round + 1.0 < FR_NATURAL_ROUNDS) {
+      next_round(state, k);
+      return FR_OK;
+    }
+  }
+  next_point(state, c->score > before);
+  return FR_OK;
+}
+
+int fr_natural_hessian(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  const climb_arrays k = layout(state);
+  const int first = (int)c->at, left = state->d - first, some = left < COLUMNS ? left : COLUMNS;
+  if (first > state->d) return score_newton(state, spec, &k, work);
+  if (some == 0) { /* all columns are there */
+    c->at += 1.0;
+    if (newton(state, &k, &c->slope, work) != FR_OK) next_point(state, 0);
+    return FR_OK;
+  }
+  if (first == 0 && begin_hessian(state, &k, work) != FR_OK) {
+    next_point(state, 0);
+    return FR_OK;
+  }
+  int status = hessian_columns(state, spec, &k, first, some, work);
+  if (status == FR_OK) c->at += some;
+  return status;
+}
