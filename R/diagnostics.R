@@ -13,7 +13,7 @@
 #'     Being unbiased, it may be negative near the optimum.
 #'   * `$khat`: the shape of the generalised Pareto distribution fitted to the largest importance ratios p(z) / q(z) of the fresh
 #'     draws. Below 0.5 the guide's tails cover the posterior's; above 0.7 they do not, and summaries may be off by more than
-#'     their digits show. It says nothing about modes that no draw has reached. Where `$log_weight_sd` is below 0.05 the ratios hardly vary and their shape means nothing.
+#'     their digits show. It says nothing about modes that no draw has reached. Where `$log_weight_sd` is below 0.15 the ratios hardly vary and their shape means nothing.
 #'     NA when it cannot be computed.
 #'   * `$log_weight_sd`: standard deviation of log p(z) - log q(z), zero when the guide is the posterior; `Inf` when the density of a draw is
 #'     zero or not a number.
@@ -71,9 +71,13 @@ print.fullrank_diagnostics <- function(x, ...) {
   invisible(x)
 }
 
+# Log weights with a smaller spread hardly vary: reweighting by them would cost sd^2, some 2 percent, of the draws, and the shape of
+# their tail, a fit to noise, says nothing.
+flat_weights_sd <- 0.15
+
 # What k-hat means here, in words.
 khat_text <- function(khat, log_weight_sd) {
-  if (isTRUE(log_weight_sd < 0.05)) {
+  if (isTRUE(log_weight_sd < flat_weights_sd)) {
     return(sprintf("without meaning here: the log weights hardly vary (sd %s), so the guide matches the posterior wherever it draws",
                    format(signif(log_weight_sd, 1))))
   }

@@ -76,7 +76,7 @@ smoothed_weights <- function(log_weights) {
   found <- importance_diagnostics(log_weights)
   w <- exp(log_weights - max(log_weights[is.finite(log_weights)], -Inf))
   w[is.nan(w)] <- 0
-  if (found$log_weight_sd < 0.05) return(w)
+  if (found$log_weight_sd < flat_weights_sd) return(w)
   if (is.na(found$khat) || found$khat > 0.7) {
     stop(sprintf("Importance sampling cannot correct this fit: k-hat is %s, and above 0.7 a few draws carry all the weight.",
                  if (is.na(found$khat)) "not available" else format(round(found$khat, 2))),

@@ -85,7 +85,9 @@ test_that("normal-normal: posterior and evidence", {
     -sum(log(diag(chol(C)))) - 4 * log(2 * pi) - sum(r * solve(C, r)) / 2
   }))
   expect_lt(abs(elbo(fit, 2000, seed = 1)$elbo - evidence), 0.01)
-  expect_lte(elbo(fit, 2000, seed = 1)$elbo, evidence + 1e-6)
+  # a bound, up to the noise of its estimate
+  estimate <- elbo(fit, 2000, seed = 1)
+  expect_lte(estimate$elbo, evidence + 4 * estimate$se + 1e-9)
 })
 
 test_that("multivariate normal with correlated noise", {
