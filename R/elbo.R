@@ -94,7 +94,7 @@ fresh_counters <- function() list(m1 = NULL, m2 = NULL, step = 0, update = 0, lr
 #' f$terms(0)
 #' f$constrain(0.5)
 #' @export
-log_density <- function(m, data = list()) {
+log_density <- function(m, data = m$data) {
   if (!inherits(m, "fullrank_model")) stop("`m` must be a model, made by model({ ... }).", call. = FALSE)
   compiled <- compile_model(m, data)
   d <- compiled$program$d

@@ -45,10 +45,10 @@ fullrank.default <- function(x, ...) {
 
 #' @rdname fullrank
 #' @export
-fullrank.fullrank_model <- function(x, data = list(), ..., init = init_to_median(), init_scale = 0.1,
+fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$init)) init_to_median() else x$init, init_scale = 0.1,
                                     optimizer = natural(), steps = NULL, max_steps = 1e5, particles = NULL,
                                     seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
-                                    keep = NULL, tol = 0.02) {
+                                    keep = x$keep, tol = 0.02) {
   call <- match.call()
   call[[1L]] <- quote(fullrank)
   reject_dots(...)

@@ -20,7 +20,7 @@
 #' g <- guide(m, list(y = c(0.4, 1.1)))
 #' g$scale
 #' @export
-guide <- function(m, data = list(), init = init_to_median(), init_scale = 0.1, seed = NULL) {
+guide <- function(m, data = m$data, init = init_to_median(), init_scale = 0.1, seed = NULL) {
   if (!inherits(m, "fullrank_model")) stop("`m` must be a model, made by model({ ... }).", call. = FALSE)
   init <- check_init(init)
   check_init_scale(init_scale)

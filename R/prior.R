@@ -102,7 +102,7 @@ pushed_inside <- function(compiled, site, x, z, least = 1e-300) {
 #' })
 #' str(simulate(m, nsim = 3, seed = 1, data = list(y = c(0.3, -1))))
 #' @export
-simulate.fullrank_model <- function(object, nsim = 1, seed = NULL, data = list(), ...) {
+simulate.fullrank_model <- function(object, nsim = 1, seed = NULL, data = object$data, ...) {
   nsim <- check_number(nsim, "nsim", 1, .Machine$integer.max, whole = TRUE)
   compiled <- compile_model(object, data)
   seed <- resolve_seed(seed)

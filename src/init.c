@@ -35,6 +35,7 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(fullrank_dist_table, 0),
     ROUTINE(fullrank_dist_log_prob, 5),
     ROUTINE(fullrank_dist_base, 3),
+    ROUTINE(fullrank_dist_log_interval, 4),
     ROUTINE(fullrank_dist_sample, 6),
     ROUTINE(fullrank_dist_mean, 3),
     ROUTINE(fullrank_isa, 0),

@@ -349,6 +349,32 @@ SEXP fullrank_dist_log_prob(SEXP name, SEXP x, SEXP args, SEXP gradient, SEXP wi
   return out;
 }
 
+/* ---- log probabilities of intervals ---- */
+
+/* log P(lower <= X <= upper) of scalar events, each of lower, upper and the arguments of length 1 or n. */
+SEXP fullrank_dist_log_interval(SEXP name, SEXP lower, SEXP upper, SEXP args)
+{
+  dist_call call = {.dist = find_dist(name), .K = 1, .N = 1};
+  if (!call.dist->cdf) Rf_error("internal: '%s' has no distribution function", call.dist->name);
+  const double *low = read_events(lower, "lower", FR_SCALAR, 1), *high = read_events(upper, "upper", FR_SCALAR, 1);
+  long n_low = (long)Rf_xlength(lower), n_high = (long)Rf_xlength(upper);
+  call.N = n_low > n_high ? n_low : n_high;
+  read_args(&call, args);
+  if ((n_low != 1 && n_low != call.N) || (n_high != 1 && n_high != call.N)) Rf_error("internal: bounds of different lengths");
+  fr_rows rows = {.rows = call.N, .W = 1};
+  rows.v[0] = scalar_operand(low, n_low, 1, 1);
+  rows.v[1] = scalar_operand(high, n_high, 1, 1);
+  for (int a = 0; a < call.dist->n_args; a++) {
+    if (!call.arg[a]) Rf_error("internal: `%s` is missing", call.dist->arg[a].name);
+    rows.v[2 + a] = scalar_operand(call.arg[a], call.arg_len[a], 1, 1);
+  }
+  SEXP out = PROTECT(Rf_allocVector(REALSXP, call.N));
+  rows.out = REAL(out);
+  fr_dist_log_interval(call.dist, &rows);
+  UNPROTECT(1);
+  return out;
+}
+
 /* ---- draws and means ---- */
 
 static void read_single(dist_call *call, SEXP name, SEXP args, SEXP K)

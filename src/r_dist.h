@@ -22,6 +22,7 @@ SEXP fullrank_dist_log_prob(SEXP name, SEXP x, SEXP args, SEXP gradient, SEXP wi
 
 /* The data's part of the log density, one value an event; arguments that are not data may be NULL. */
 SEXP fullrank_dist_base(SEXP name, SEXP x, SEXP args);
+SEXP fullrank_dist_log_interval(SEXP name, SEXP lower, SEXP upper, SEXP args);
 
 /* n draws: a vector, an n x K matrix, or a K x K x n array. Scalar events: arguments of length 1 or n; others:
  * the arguments of one event. Draw i has a generator of its own, keyed by seed, stream and i. */

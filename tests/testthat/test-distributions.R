@@ -192,6 +192,7 @@ test_that("densities on the line and the half line are R's, edges included", {
     small <- x[abs(x) < 1e10 | is.infinite(x)]
     if (s > 1e-100) {
       expect_as_r("cauchy", list(0.3, s), small, dcauchy(small, 0.3, s, log = TRUE))
+      expect_as_r("half_student_t", list(3, s), small, ifelse(small < 0, -Inf, log(2) + dt(small / s, 3, log = TRUE) - log(s)))
       expect_as_r("half_cauchy", list(s), small, ifelse(small < 0, -Inf, log(2) + dcauchy(small, 0, s, log = TRUE)))
       for (shape in c(1e-5, 0.5, 1, 3, 9.99, 10, 50, 1e6)) {
         expect_as_r("gamma", list(shape, s), x, dgamma(x, shape, s, log = TRUE))

@@ -1,0 +1,164 @@
+# Families: the table, and each family against data simulated from it.
+
+test_that("a family is one of R's, a function, or a name with its link", {
+  expect_identical(resolve_family(poisson)$name, "poisson")
+  expect_identical(resolve_family(binomial("probit"))$link, "probit")
+  expect_identical(resolve_family("Gamma")$link, "inverse")
+  expect_identical(resolve_family("student")$link, "identity")
+  expect_identical(resolve_family("beta", "cloglog")$link, "cloglog")
+  expect_error(resolve_family("poison"), "no family \"poison\".*Did you mean `poisson`")
+  expect_error(resolve_family("quasipoisson"), "negbinomial")
+  expect_error(resolve_family(quasi()), "no distribution")
+  expect_error(resolve_family("poisson", "logit"), "has no link \"logit\"")
+  expect_error(resolve_family(poisson(), "log"), "part of `family`")
+  expect_error(resolve_family(3), "must be a family")
+  expect_error(resolve_family(binomial("cauchit")), "no link \"cauchit\"")
+})
+
+test_that("the family of a fit is a family object", {
+  fit <- regression_fit("gaussian")
+  expect_s3_class(family(fit), "family")
+  expect_identical(family(fit)$link, "identity")
+  named <- resolve_family("weibull")$object
+  expect_identical(named$linkinv(0), 1)
+  expect_output(print(named), "weibull")
+})
+
+test_that("inverse links of the language are those of R", {
+  eta <- c(0.2, 0.7, 1.4)
+  for (link in names(inverse_links)) {
+    expect_equal(eval(inverse_links[[link]], list(eta = eta)), make.link(link)$linkinv(eta), label = link)
+  }
+})
+
+# Simulated data for each family with intercept 0.5 and slope 0.4 on its default link (see `link` where it is another).
+simulated <- function(name, n = 400) {
+  x <- rnorm(n)
+  eta <- 0.5 + 0.4 * x
+  y <- switch(name,
+    gaussian = rnorm(n, eta, 0.7), student = eta + 0.7 * rt(n, 4), lognormal = rlnorm(n, eta, 0.6), Gamma = rgamma(n, 3, 3 / exp(eta)),
+    inverse.gaussian = r_inverse_gaussian(n, exp(eta), 4), weibull = rweibull(n, 1.7, exp(eta) / gamma(1 + 1 / 1.7)), exponential = rexp(n, exp(-eta)),
+    poisson = rpois(n, exp(eta)), negbinomial = rnbinom(n, size = 2, mu = exp(eta)), zero_inflated_poisson = rpois(n, exp(eta)) * rbinom(n, 1, 0.7),
+    zero_inflated_negbinomial = rnbinom(n, size = 3, mu = exp(eta + 1)) * rbinom(n, 1, 0.75), hurdle_poisson = qpois(runif(n, exp(-exp(eta)), 1), exp(eta)) * rbinom(n, 1, 0.7),
+    bernoulli = rbinom(n, 1, plogis(eta)), binomial = rbinom(n, 7, plogis(eta)), beta_binomial = rbinom(n, 9, rbeta(n, 5 * plogis(eta), 5 * plogis(-eta))),
+    beta = rbeta(n, 6 * plogis(eta), 6 * plogis(-eta)), cumulative = findInterval(eta - 0.5 + rlogis(n), c(-1, 0.4, 1.5)) + 1
+  )
+  data.frame(x = x, y = y, n = if (name == "binomial") 7 else 9)
+}
+
+r_inverse_gaussian <- function(n, mu, lambda) {
+  v <- rnorm(n)^2
+  x <- mu + mu^2 * v / (2 * lambda) - mu / (2 * lambda) * sqrt(4 * mu * lambda * v + mu^2 * v^2)
+  ifelse(runif(n) <= mu / (mu + x), x, mu^2 / x)
+}
+
+truth <- list(gaussian = c(sigma = 0.7), student = c(sigma = 0.7, df = 4), lognormal = c(sigma = 0.6), Gamma = c(shape = 3), inverse.gaussian = c(shape = 4),
+              weibull = c(shape = 1.7), negbinomial = c(shape = 2), zero_inflated_poisson = c(zi = 0.3), zero_inflated_negbinomial = c(shape = 3, zi = 0.25),
+              hurdle_poisson = c(zi = 0.3), beta_binomial = c(phi = 5), beta = c(phi = 6))
+
+for (name in setdiff(names(family_table), "categorical")) {
+  test_that(paste("family", name, "finds what its data were simulated from"), {
+    set.seed(100 + match(name, names(family_table)))
+    d <- simulated(name)
+    link <- if (name %in% c("Gamma", "inverse.gaussian")) "log"
+    formula <- if (name %in% c("binomial", "beta_binomial")) cbind(y, n - y) ~ x else y ~ x
+    fit <- fullrank(formula, data = d, family = name, link = link, seed = 1)
+    expect_true(fit$status %in% c("converged", "budget_exhausted"))
+    expect_lt(fit$gap, 0.1)
+    want <- if (name == "cumulative") c(x = 0.4) else c(`(Intercept)` = if (name == "zero_inflated_negbinomial") 1.5 else 0.5, x = 0.4)
+    expect_lt(max(abs(coef(fit) - want) / standard_errors(fit)), 3.3)
+    table <- as.data.frame(summary(fit))
+    for (par in names(truth[[name]])) expect_lt(abs(table[par, "mean"] - truth[[name]][[par]]) / table[par, "sd"], 3.3)
+    if (name == "cumulative") expect_lt(max(abs(table[c("1|2", "2|3", "3|4"), "mean"] - c(-1, 0.4, 1.5)) / table[c("1|2", "2|3", "3|4"), "sd"]), 3.3)
+    # predictions: the mean of replicates is the expected response, their density is what log_lik() says
+    yrep <- posterior_predict.fullrank_regression(fit, d[1:40, ], draws = 2000, seed = 2)
+    ll <- log_lik.fullrank_regression(fit, d[1:40, ], draws = 50, seed = 2)
+    expect_true(all(is.finite(ll)))
+    if (name != "cumulative") {
+      mu <- colMeans(posterior_epred.fullrank_regression(fit, d[1:40, ], draws = 2000, seed = 3))
+      size <- if (name %in% c("binomial", "beta_binomial")) d$n[1:40] else 1
+      se <- apply(yrep, 2, sd) / sqrt(2000)
+      expect_lt(max(abs(colMeans(yrep) - mu * size) / se), 5)
+      r <- residuals(fit, "pearson")
+      expect_lt(abs(mean(r^2) - 1), 0.5)
+    } else {
+      p <- predict(fit, d[1:40, ], type = "response")
+      expect_equal(unname(rowSums(p)), rep(1, 40))
+      expect_lt(max(abs(colMeans(yrep == 2) - p[, "2"])), 0.06)
+    }
+  })
+}
+
+test_that("pointwise densities are R's own", {
+  values <- list(mu = matrix(c(0.5, 1.5, 2, 3), 2), eta = log(matrix(c(0.5, 1.5, 2, 3), 2)), sigma = c(0.5, 1), shape = c(2, 3), zi = c(0.2, 0.4))
+  y <- c(0, 2)
+  own <- function(f) outer(1:2, 1:2, Vectorize(function(s, i) f(y[i], s, values$mu[s, i])))
+  expect_equal(log_prob_dist(quote(normal(mu, sigma)), values, y, 2), own(function(y, s, mu) dnorm(y, mu, values$sigma[s], log = TRUE)))
+  expect_equal(log_prob_dist(quote(poisson_log(eta)), values, y, 2), own(function(y, s, mu) dpois(y, mu, log = TRUE)))
+  expect_equal(log_prob_dist(quote(zero_inflated(zi, poisson_log(eta))), values, y, 2),
+               own(function(y, s, mu) log(values$zi[s] * (y == 0) + (1 - values$zi[s]) * dpois(y, mu))))
+  expect_equal(log_prob_dist(quote(hurdle(zi, mu)), values, y, 2),
+               own(function(y, s, mu) if (y == 0) log(values$zi[s]) else log1p(-values$zi[s]) + dpois(y, mu, log = TRUE) - log(1 - dpois(0, mu))))
+})
+
+test_that("a categorical response is a regression for each category but the first", {
+  set.seed(5)
+  x <- rnorm(500)
+  p <- cbind(1, exp(0.5 + x), exp(-0.5 - 0.5 * x))
+  d <- data.frame(x = x, y = factor(c("low", "mid", "high")[apply(p, 1, function(q) sample(3, 1, prob = q))], c("low", "mid", "high")))
+  fit <- fullrank(y ~ x, data = d, family = "categorical", seed = 1)
+  expect_named(coef(fit), c("mid_(Intercept)", "mid_x", "high_(Intercept)", "high_x"))
+  expect_lt(max(abs(coef(fit) - c(0.5, 1, -0.5, -0.5)) / standard_errors(fit)), 3.3)
+  p <- predict(fit, d[1:3, ], type = "response")
+  expect_equal(unname(rowSums(p)), rep(1, 3))
+  expect_identical(colnames(p), levels(d$y))
+  expect_s3_class(predict(fit, d[1:3, ], type = "class"), "factor")
+  expect_s3_class(simulate(fit, seed = 1)$sim_1, "factor")
+})
+
+test_that("glm agrees for every link", {
+  cases <- list(list(binomial("logit"), am ~ wt), list(binomial("probit"), am ~ wt), list(binomial("cloglog"), am ~ wt), list(poisson("log"), carb ~ hp), list(poisson("sqrt"), carb ~ hp),
+                list(poisson("identity"), carb ~ cyl), list(Gamma("log"), mpg ~ wt), list(Gamma("identity"), mpg ~ wt), list(gaussian("log"), mpg ~ wt))
+  for (case in cases) {
+    reference <- suppressWarnings(glm(case[[2]], case[[1]], mtcars))
+    prior <- if (case[[1]]$link == "identity") list(Intercept ~ normal(0, 50), b ~ normal(0, 20))
+    fit <- fullrank(case[[2]], data = mtcars, family = case[[1]], prior = prior, seed = 1)
+    off <- max(abs(coef(fit) - coef(reference)) / sqrt(diag(vcov(reference))))
+    expect_lt(off, 0.35, label = paste(case[[1]]$family, case[[1]]$link))
+  }
+})
+
+test_that("censored and truncated responses", {
+  set.seed(8)
+  x <- rnorm(300)
+  t <- rweibull(300, 1.5, exp(1 + 0.5 * x))
+  d <- data.frame(x = x, time = pmin(t, 4), dead = t < 4)
+  fit <- fullrank(time | cens(!dead) ~ x, data = d, family = "weibull", seed = 1)
+  expect_true("y ~ censored(weibull(shape, mu/exp(lgamma(1 + 1/shape))), upper = upper)" %in% model_lines(as_model(fit)))
+  expect_lt(abs(coef(fit)[["x"]] - 0.5) / standard_errors(fit)[["x"]], 3.3)
+  reference <- survival::survreg(survival::Surv(time, dead) ~ x, d)
+  expect_lt(abs(coef(fit)[["x"]] - coef(reference)[["x"]]) / sqrt(vcov(reference)["x", "x"]), 0.25)
+  g <- regression_gap(fit, time | cens(!dead) ~ x, d)
+  expect_equal(g$pointwise, g$joint)
+  words <- as_model(time | cens(ifelse(dead, "none", "right")) ~ x, data = d, family = "weibull")
+  expect_identical(words$data, as_model(fit)$data)
+  # left-censored
+  y <- pmax(1 + 0.5 * x + rnorm(300), 0)
+  d <- data.frame(x = x, y = y)
+  fit <- fullrank(y | cens(ifelse(y == 0, -1, 0)) ~ x, data = d, seed = 1)
+  expect_lt(max(abs(coef(fit) - c(1, 0.5)) / standard_errors(fit)), 3.3)
+  g <- regression_gap(fit, y | cens(ifelse(y == 0, -1, 0)) ~ x, d)
+  expect_equal(g$pointwise, g$joint)
+  # truncated
+  k <- rpois(900, 1.5)
+  d <- data.frame(k = k[k > 0])
+  fit <- fullrank(k | trunc(lower = 1) ~ 1, data = d, family = poisson(), seed = 1)
+  expect_lt(abs(coef(fit) - log(1.5)) / standard_errors(fit), 3.3)
+  g <- regression_gap(fit, k | trunc(lower = 1) ~ 1, d)
+  expect_equal(g$pointwise, g$joint)
+  expect_true(all(posterior_predict.fullrank_regression(fit, draws = 20, seed = 1) >= 1))
+  expect_error(as_model(k | trunc(lower = 2) ~ 1, data = d, family = poisson()), "outside trunc\\(\\)")
+  expect_error(as_model(k | cens(k) ~ 1, data = d, family = poisson()), "cens\\(\\)")
+  expect_error(as_model(k | cens(1) + trunc(lower = 1) ~ 1, data = d, family = poisson()), "do not go together")
+  expect_error(as_model(am | cens(1) ~ 1, data = mtcars, family = binomial()), "not for family binomial")
+})

@@ -1,0 +1,108 @@
+# What is wrong with a formula, its data or its arguments: an error that says so, or a fit with a message.
+
+d <- data.frame(y = c(1.2, 0.4, 2.2, 3.1, 0.3, 1.9), n = c(1, 0, 2, 3, 0, 1), x = c(0.1, 0.5, -0.3, 1.2, 0.7, -0.9), f = gl(2, 3), one = gl(1, 6), k = 1, g = gl(3, 2),
+                b = c(0, 1, 0, 1, 1, 0))
+quick <- function(...) fullrank(..., seed = 1, steps = 50)
+
+test_that("forms that are none", {
+  expect_error(fullrank(~ x, data = d), "no response")
+  expect_error(fullrank(list(), data = d), "cannot fit|must be a formula")
+  expect_error(fullrank(list(y ~ x, 3), data = d), "cannot fit")
+  expect_error(fullrank(y ~ x, d, 3), "`family` must be")
+  expect_error(fullrank(y ~ x, data = 3), "data frame")
+  expect_error(fullrank(y ~ x, data = d, famly = poisson()), "no argument `famly`.*`family`")
+  expect_error(fullrank(y ~ x, d, gaussian(), NULL, NULL, NULL, NULL, NULL, NULL, 5), "need their names")
+  expect_error(fullrank(y ~ x, data = d, prior_only = 2), "`prior_only`")
+  expect_error(fullrank(y ~ x, data = d, contrasts = "contr.sum"), "named list")
+  expect_error(fullrank(y ~ x, data = d, seed = -1), "`seed`")
+  expect_error(fullrank(y | cons(b) ~ x, data = d), "cens\\(status\\), trunc")
+  expect_error(fullrank(y | cens() ~ x, data = d), "needs an argument")
+  expect_error(as_model(3), "takes a fit or a formula")
+})
+
+test_that("columns that are not there", {
+  expect_error(fullrank(y ~ xx, data = d), "`xx` is neither in the data.*Did you mean `x`")
+  expect_error(fullrank(yy ~ x, data = d), "`yy` is neither in the data")
+  expect_error(fullrank(y ~ x + (1 | gg), data = d), "`gg` is neither")
+  expect_error(fullrank(y ~ x, data = d, weights = ww), "`ww` is neither")
+  expect_error(fullrank(y ~ x, data = d, subset = x > 10), "No row is left")
+  expect_error(fullrank(y ~ x, data = transform(d, x = NA)), "No row is left|0 \\(non-NA\\) cases|factor|NA")
+})
+
+test_that("responses of the wrong kind", {
+  expect_error(fullrank(f ~ x, data = d), "is a factor, but family gaussian takes numbers")
+  expect_error(fullrank(as.character(f) ~ x, data = d), "character")
+  expect_error(fullrank(y ~ x, data = d, family = poisson()), "`y` has 6 values.*counts")
+  expect_error(fullrank(-n ~ x, data = d, family = poisson()), "takes counts")
+  expect_error(fullrank(n ~ x, data = d, family = Gamma()), "positive numbers")
+  expect_error(fullrank(n ~ x, data = d, family = "beta"), "between 0 and 1")
+  expect_error(fullrank(y ~ x, data = d, family = binomial()), "outside 0 and 1")
+  expect_error(fullrank(b / 3 ~ x, data = d, family = binomial()), "proportion.*weights")
+  expect_error(fullrank(cbind(y, n) ~ x, data = d, family = binomial()), "must be counts")
+  expect_error(fullrank(cbind(y, n) ~ x, data = d), "has 2 columns")
+  expect_error(fullrank(n | trials(1) ~ x, data = d, family = binomial()), "exceeds its number of trials")
+  expect_error(fullrank(n ~ x, data = d, family = "beta_binomial"), "number of trials|outside 0 and 1")
+  expect_error(fullrank(n | trials(4) ~ x, data = d), "goes with family binomial")
+  expect_error(fullrank(one ~ x, data = d, family = binomial()), "one level")
+  expect_error(fullrank(y ~ x, data = d, family = "cumulative"), "factor or whole numbers")
+  expect_error(fullrank(as.character(f) ~ x, data = d, family = "cumulative"), "ordered factor")
+  expect_error(fullrank(one ~ x, data = d, family = "categorical"), "one level only")
+  expect_error(fullrank(cbind(n, n) ~ x, data = d, family = "cumulative"), "matrix")
+  expect_error(fullrank(replace(y, 2, Inf) ~ x, data = d), "Inf")
+  expect_error(fullrank(cbind(n, n) ~ x, data = d, family = "bernoulli"), "goes with family binomial")
+  expect_error(fullrank(as.Date(n, origin = "2000-01-01") ~ x, data = d), "Date")
+})
+
+test_that("weights and offsets", {
+  expect_error(fullrank(y ~ x, data = d, weights = -n), "not negative")
+  expect_error(fullrank(y ~ x, data = d, weights = 0 * n), "All `weights` are 0")
+  expect_error(fullrank(n ~ x, data = d, family = poisson(), weights = y), "whole numbers")
+  expect_error(fullrank(y ~ x, data = d, weights = as.character(n)), "`weights` must be")
+  expect_error(fullrank(y ~ x, data = d, weights = 1:3), "variable lengths|`weights`")
+  expect_error(fullrank(y ~ x, data = d, offset = f), "`offset` must be")
+  expect_error(fullrank(b / 2 ~ x, data = d, family = binomial(), weights = y), "must be counts|not")
+})
+
+test_that("constant, dependent and one-level predictors", {
+  expect_message(fit <- quick(y ~ x + k, data = d), "Dropped as constant: `k`")
+  expect_named(coef(fit), c("(Intercept)", "x"))
+  expect_length(predict(fit, d[1:2, ]), 2)
+  expect_message(fit <- quick(y ~ x + I(2 * x), data = d), "`I\\(2 \\* x\\)` depends linearly.*prior")
+  expect_true(all(is.finite(coef(fit))))
+  expect_error(fullrank(y ~ x + I(2 * x), data = d, prior = "flat"), "flat priors")
+  expect_message(fit <- quick(y ~ poly(x, 5) + b + n, data = d), "7 columns, 6 rows")
+  expect_length(coef(fit), 8)
+  expect_error(fullrank(y ~ x + one, data = d), "factor `one` has one level")
+  expect_error(fullrank(y ~ log(abs(x) * n), data = d), "`log\\(abs\\(x\\) \\* n\\)` of the model matrix has missing or infinite")
+})
+
+test_that("groups", {
+  expect_error(fullrank(y ~ x + (1 | one), data = d), "`one`.*has one level only")
+  expect_error(fullrank(y ~ x + (0 | g), data = d), "no effect that varies")
+  single <- transform(d, id = factor(1:6))
+  expect_message(fit <- quick(y ~ x + (1 | id), data = single, prior = list(sd ~ half_normal(1))), "Every level of `id` has one observation")
+  # a level with one observation is nothing special
+  few <- transform(d, g = factor(c(1, 1, 2, 2, 2, 3)))
+  expect_silent(fit <- quick(y ~ x + (1 | g), data = few, prior = list(sd ~ half_normal(1))))
+  # a missing group is a missing value
+  few$g[2] <- NA
+  fit <- quick(y ~ x + (1 | g), data = few, prior = list(sd ~ half_normal(1)))
+  expect_identical(nobs(fit), 5L)
+})
+
+test_that("what R users expect to be fitted is", {
+  expect_message(fit <- fullrank(I(0 * n) ~ x, data = d, family = poisson(), seed = 1), "are 0.*prior")
+  expect_true(all(is.finite(coef(fit))) && coef(fit)[1] < 0)
+  expect_message(fit <- fullrank(I(0 * b) ~ x, data = d, family = binomial(), seed = 1), "failures")
+  expect_lt(coef(fit)[1], 0)
+  expect_message(fullrank(I(0 * b + 1) ~ x, data = d, family = binomial(), seed = 1), "successes")
+  # perfect separation
+  s <- data.frame(x = c(-3, -2, -1, 1, 2, 3), y = c(0, 0, 0, 1, 1, 1))
+  fit <- fullrank(y ~ x, data = s, family = binomial(), seed = 1)
+  expect_identical(fit$status, "converged")
+  expect_true(coef(fit)["x"] > 0 && coef(fit)["x"] < 10)
+  expect_lt(max(standard_errors(fit)), 10)
+  # a constant response
+  fit <- quick(I(0 * y + 2) ~ x, data = d)
+  expect_true(all(is.finite(coef(fit))))
+})
