@@ -1,0 +1,109 @@
+# natural(): arrives, resumes to the bit, survives what is not finite, and says the truth.
+
+quiet_fit <- function(...) fullrank(..., progress = FALSE)
+state_of <- function(fit) fit[c("status", "steps", "gradient_evaluations", "elbo", "gap", "gap_se", "state")]
+normal_part <- function(fit) fit$guide[c("loc", "scale", "scale_tril")]
+
+# N(mean, S) with a covariance of the given condition, its coordinates on scales from 1e-3 to 1e5.
+gaussian_case <- function(d, condition, scales = rep(1, d)) {
+  set.seed(d)
+  Q <- qr.Q(qr(matrix(rnorm(d * d), d)))
+  root <- scales * Q %*% diag(condition^(seq(0, 1, length.out = d) / 2))
+  list(W = solve(root), S = tcrossprod(root), at = scales * rnorm(d), d = d)
+}
+gaussian_model <- model({
+  x ~ flat(dim = d)
+  target(-sum((W %*% (x - at))^2) / 2)
+})
+
+test_that("a Gaussian of condition 1e6 is found exactly, in few gradients", {
+  for (d in c(1, 5, 30)) {
+    case <- gaussian_case(d, 1e6)
+    fit <- quiet_fit(gaussian_model, case, seed = 1)
+    expect_identical(fit$status, "converged")
+    expect_lte(fit$gradient_evaluations, d + 1000)
+    # the gap to the exact posterior: KL divergence of two Normals
+    L <- posterior(fit)$scale_tril
+    white <- solve(t(chol(case$S)))
+    A <- white %*% L
+    r <- white %*% (coef(fit) - case$at)
+    kl <- (sum(A^2) + sum(r^2) - d) / 2 - sum(log(abs(diag(qr.R(qr(A))))))
+    expect_lt(kl, 0.01)
+  }
+})
+
+test_that("scales of 1e5 beside 1e-3 do not upset the start", {
+  case <- gaussian_case(6, 100, scales = 10^c(5, -3, 0, 3, -2, 1))
+  fit <- quiet_fit(gaussian_model, case, seed = 2)
+  expect_identical(fit$status, "converged")
+  expect_lt(max(abs(coef(fit) - case$at) / sqrt(diag(case$S))), 0.1)
+  expect_lt(max(abs(log(sqrt(diag(vcov(fit)) / diag(case$S))))), 0.1)
+})
+
+test_that("the optima of Pyro's models are reached from a cold start", {
+  reference <- read_compressed("converged")
+  models <- reference_models()
+  elbo_models <- read_compressed("elbo")$models
+  names(elbo_models) <- vapply(elbo_models, `[[`, "", "name")
+  for (ref in reference$models) {
+    m <- models[[ref$name]]
+    if (is.null(m)) next
+    fit <- quiet_fit(m, ref_data(elbo_models[[ref$name]]$data), seed = 1)
+    expect_identical(fit$status, "converged", info = ref$name)
+    best <- ref$elbo
+    expect_gt(elbo(fit, 20000, seed = 3)$elbo, best - 0.02 - 4 * elbo(fit, 20000, seed = 3)$se - 3 * ref$elbo_se)
+    expect_lt(max(abs(coef(fit) - ref_vector(ref$loc)) / ref_vector(ref$sd)), 0.2)
+  }
+})
+
+schools <- list(J = 8, y = c(28, 8, -3, 7, -1, 1, 18, 12), s = c(15, 10, 16, 11, 9, 11, 10, 18))
+centred <- reference_models()$eight_schools_centered
+
+test_that("a run broken off anywhere and saved goes on to the same bits", {
+  whole <- quiet_fit(centred, schools, seed = 4)
+  expect_identical(whole$status, "converged")
+  for (at in unique(round(seq(1, whole$steps - 1, length.out = 6)))) {
+    part <- quiet_fit(centred, schools, seed = 4, steps = at)
+    expect_identical(part$status, "fixed_steps")
+    file <- tempfile()
+    saveRDS(part, file)
+    on <- update(readRDS(file), progress = FALSE)
+    unlink(file)
+    expect_identical(normal_part(on), normal_part(whole))
+    expect_identical(state_of(on)[c("status", "steps", "gap", "state")], state_of(whole)[c("status", "steps", "gap", "state")])
+  }
+})
+
+test_that("a density that is NaN in a half-space ends with a true status", {
+  half <- model({
+    x ~ normal(0, 1)
+    z ~ normal(0, 1)
+    y ~ normal(0 * log(x - edge), 1)
+  })
+  # half of the posterior's mass, a fiftieth, and nearly none
+  for (edge in c(0, -2, -5)) {
+    fit <- quiet_fit(half, list(y = 0.5, edge = edge), init = init_to_value(list(x = 1, z = 0)), seed = 1)
+    expect_true(fit$status %in% c("converged", "budget_exhausted", "diverged"))
+    expect_true(all(is.finite(c(coef(fit), vcov(fit)))))
+    if (edge > -5) expect_gt(fit$nonfinite[["y"]], 0)
+    expect_identical(fit$nonfinite[["z"]], 0L)
+    # nothing that is not finite in a tenth of all draws may be called converged
+    if (edge == 0) expect_false(fit$status == "converged" && mean(!is.finite(fit$log_weights)) > 0.1)
+  }
+  expect_identical(fit$status, "converged")
+})
+
+test_that("a budget that ends early says so", {
+  fit <- quiet_fit(centred, schools, seed = 1, max_steps = 5)
+  expect_identical(fit$status, "budget_exhausted")
+  expect_identical(fit$steps, 5)
+})
+
+test_that("svi_step() takes natural() as it takes the others", {
+  case <- gaussian_case(4, 10)
+  g <- guide(gaussian_model, case, seed = 1)
+  before <- elbo(g, 2000, seed = 1)$elbo
+  for (k in 1:200) g <- svi_step(g, natural(), particles = 16)
+  expect_gt(elbo(g, 2000, seed = 1)$elbo, before)
+  expect_lt(max(abs(g$loc - case$at) / sqrt(diag(case$S))), 0.2)
+})
