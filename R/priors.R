@@ -33,7 +33,7 @@ apply_prior <- function(sites, formula, data, env) {
   call <- settle_prior(formula[[3L]], sites, data, formula_env(formula, env))
   for (k in prior_targets(as.character(name), sites)) {
     site <- sites[[k]]
-    at <- if (!is.null(element)) element_at(site, element)
+    at <- if (!is.null(element)) named_element(site, element)
     check_prior(site, call, formula)
     if (is.null(at)) {
       site$prior <- call
@@ -59,7 +59,7 @@ prior_targets <- function(name, sites) {
              collapse = " "), call. = FALSE)
 }
 
-element_at <- function(site, element) {
+named_element <- function(site, element) {
   if (is.null(site$labels)) stop(sprintf("`%s` has no elements to give priors of their own: write `%s ~ ...`.", site$name, site$name), call. = FALSE)
   key <- if (is.symbol(element) || is.character(element)) as.character(element) else if (is.numeric(element)) element else deparse_name(element)
   at <- if (is.numeric(key)) match(key, seq_along(site$labels)) else match(key, site$labels)
