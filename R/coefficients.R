@@ -174,7 +174,7 @@ block_name <- function(block) if (block$dpar == "mu") block$name else paste(bloc
 #'
 #' @param object,x A fit of a regression.
 #' @param condVar Whether to add the posterior covariances of each group's effects, as attribute `postVar` (K x K x groups), as package lme4 does.
-#' @param sigma,comp,digits,row.names,optional,... Not used.
+#' @param sigma,row.names,optional,... Not used.
 #' @return `ranef()`: a list of data frames, one a grouping factor, with a row a level and a column an effect. `VarCorr()`: a list of
 #'   covariance matrices, one a grouping factor, each with attributes `stddev` and `correlation`, and an `as.data.frame()` method with
 #'   columns `grp`, `var1`, `var2`, `vcov` and `sdcor`. All from 4,000 draws with a fixed seed.

@@ -22,5 +22,6 @@
 #' @docType package
 #' @keywords internal
 #' @useDynLib fullrank, .registration = TRUE
-#' @importFrom stats coef median quantile simulate update vcov
+#' @importFrom stats coef confint family fitted formula logLik median model.frame model.matrix nobs predict quantile residuals sigma simulate
+#' @importFrom stats terms update vcov
 NULL
