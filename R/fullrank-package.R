@@ -23,5 +23,5 @@
 #' @keywords internal
 #' @useDynLib fullrank, .registration = TRUE
 #' @importFrom stats coef confint family fitted formula logLik median model.frame model.matrix nobs predict quantile residuals sigma simulate
-#' @importFrom stats terms update vcov
+#' @importFrom stats gaussian terms update vcov
 NULL

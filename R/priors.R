@@ -132,9 +132,9 @@ prior_bounds <- function(call) {
   }
   dist <- dist_table()[[name]]
   args <- match_dist_args(name, call, function(...) stop(paste(...), call. = FALSE))
-  number <- function(k, default) if (k > 0L && is.numeric(args[[k]])) args[[k]][1L] else default
+  argument <- function(k, default) if (k > 0L && is.numeric(args[[k]])) args[[k]][1L] else default
   switch(dist$support, positive = , nonnegative = , positive_vector = c(0, Inf), unit = c(0, 1),
-         bounded = c(number(dist$lower_arg, -Inf), number(dist$upper_arg, Inf)), c(-Inf, Inf))
+         bounded = c(argument(dist$lower_arg, -Inf), argument(dist$upper_arg, Inf)), c(-Inf, Inf))
 }
 
 site_support <- function(site) {
