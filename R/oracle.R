@@ -150,10 +150,10 @@ oracle_vector_site <- function(z, ints) {
   map <- names(bijection_codes)[match(ints[3L], bijection_codes)]
   N <- ints[4L]
   K <- ints[5L]
-  free <- switch(map, simplex = K - 1L, ordered = K, corr_cholesky = K * (K - 1L) / 2L,
+  free <- switch(map, simplex = K - 1L, ordered = K, corr_cholesky = , corr_matrix = K * (K - 1L) / 2L, cov_matrix = K * (K + 1L) / 2L,
                  stop(sprintf("The oracle has no bijection `%s`.", map), call. = FALSE))
   x <- matrix(z[ints[1L] + seq_len(N * free)], N, free)
-  f <- switch(map, simplex = oracle_simplex, ordered = oracle_ordered, corr_cholesky = oracle_corr_cholesky)
+  f <- switch(map, simplex = oracle_simplex, ordered = oracle_ordered, corr_cholesky = oracle_corr_cholesky, corr_matrix = oracle_corr_matrix, cov_matrix = oracle_cov_matrix)
   events <- lapply(seq_len(N), function(e) f(x[e, ], K))
   list(y = as.vector(do.call(rbind, lapply(events, `[[`, "y"))), log_det = sum(vapply(events, `[[`, 0, "log_det")))
 }
@@ -191,6 +191,22 @@ oracle_corr_cholesky <- function(x, K) {
     y[i, i] <- sqrt(left)
   }
   list(y = as.vector(y), log_det = log_det)
+}
+
+# L L' of a factor: the derivative of the strict lower triangle of L L' by that of L has the product over i of L_ii^(K - i) as determinant
+# (rows of length 1), of the whole lower triangle 2^K times the product of L_ii^(K - i + 1).
+oracle_corr_matrix <- function(x, K) {
+  factor <- oracle_corr_cholesky(x, K)
+  L <- matrix(factor$y, K)
+  list(y = as.vector(L %*% t(L)), log_det = factor$log_det + sum((K - seq_len(K)) * log(diag(L))))
+}
+
+oracle_cov_matrix <- function(x, K) {
+  U <- matrix(0, K, K)
+  U[upper.tri(U, diag = TRUE)] <- x
+  logs <- diag(U)
+  diag(U) <- exp(logs)
+  list(y = as.vector(t(U) %*% U), log_det = sum(logs) + K * log(2) + sum((K - seq_len(K) + 1) * logs))
 }
 
 # ---- for users ----------------------------------------------------------------------------------------------------------------
