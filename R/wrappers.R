@@ -113,11 +113,26 @@ truncated_log_prob <- function(x, d, n, ctx) {
 # log P(lower <= X <= upper): as long as its longest argument.
 interval_log_prob <- function(d, lower, upper, ctx) {
   if (!is.null(d$wrapper)) fail(ctx, "`truncated()` and `censored()` go around a distribution of the table, not around another wrapper.")
+  check_interval(d, ctx)
   values <- c(list(lower, upper), unname(d$args))
   n <- max(vapply(values, value_length, 0L))
   values <- lapply(values, function(v) if (value_length(v) == 1L) v else stretch(v, n, ctx))
   ids <- vapply(values, function(v) as_node(v, ctx)$id, 0L)
   add_node(ctx$b, "log_interval", n, ids, add_dist(ctx$b, d$dist))
+}
+
+# A distribution function is needed, and its derivative in every argument that depends on a latent.
+check_interval <- function(d, ctx) {
+  dist <- dist_table()[[d$dist]]
+  if (!dist$cdf) {
+    fail(ctx, sprintf("`%s()` cannot be truncated or censored: its distribution function is not available.", d$dist),
+         if (length(intersect(c("lower", "upper"), vapply(dist$args, `[[`, "", "name")))) sprintf("It has bounds of its own: `%s(lower, upper)`.", d$dist))
+  }
+  without <- Filter(function(k) is_node(d$args[[k]]) && !dist$args[[k]]$cdf_partial, seq_along(d$args))
+  if (length(without)) {
+    fail(ctx, sprintf("`%s` of `%s()` depends on a latent, but inside `truncated()` and `censored()` it must be data: the distribution function has no derivative in it.",
+                      dist$args[[without[1L]]]$name, d$dist))
+  }
 }
 
 # Values put together from parts that stand on some rows each.

@@ -120,6 +120,15 @@ test_that("what is merely odd draws a message", {
   expect_match(told(model({ a ~ normal(0, 1); a ~ normal(0, 1) })), "stands twice; it counts twice")
 })
 
+test_that("truncation and censoring need a distribution function, and its derivative where an argument is latent", {
+  says({ a ~ normal(0, 1); y ~ truncated(von_mises(a, 1), lower = 0) }, "`von_mises\\(\\)` cannot be truncated or censored: its distribution function is not available", list(y = 1))
+  says({ a ~ truncated(flat(), lower = 1) }, "`flat\\(\\)` cannot be truncated or censored.*It has bounds of its own: `flat\\(lower, upper\\)`")
+  says({ a ~ exponential(1); y ~ truncated(gamma(a, 1), lower = 1) }, "`shape` of `gamma\\(\\)` depends on a latent, but inside `truncated\\(\\)` and `censored\\(\\)` it must be data", list(y = 2))
+  says({ a ~ exponential(1); y ~ censored(student_t(a, 0, 1), lower = 1) }, "`df` of `student_t\\(\\)` depends on a latent, but inside", list(y = 1))
+  # data may stand there, and a latent in the other arguments
+  expect_consistent(log_density(model({ a ~ exponential(1); y ~ truncated(gamma(2.5, a), lower = 1) }), list(y = c(2, 3))))
+})
+
 # ---- programs that the compiler did not write ------------------------------------------------------------------------
 
 test_that("a damaged program is refused, whatever is wrong with it", {
