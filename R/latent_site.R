@@ -142,7 +142,7 @@ site_bounds <- function(dist, site, ctx) {
     positive = , nonnegative = , positive_vector = list(lower = 0, upper = Inf),
     unit = , open_unit = list(lower = 0, upper = 1),
     bounded = list(lower = arg(dist$lower_arg, -Inf), upper = arg(dist$upper_arg, Inf)),
-    fail(ctx, sprintf("A site with support '%s' cannot be latent in this version.", dist$support))
+    stop("internal: no map to the support '", dist$support, "'")
   )
   if (!is_node(bounds$lower) && !is_node(bounds$upper) && any(bounds$lower >= bounds$upper)) {
     fail(ctx, sprintf("The lower bound of `%s` must be below its upper bound.", site$name))

@@ -163,6 +163,7 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
   x <- eval_left(left, ctx)
   fused <- eval_dist_args(dist_name, dist, exprs, ctx)
   args <- fused$args
+  stated <- dist_name
   if (!identical(fused$name, dist_name)) dist <- dist_table()[[dist_name <- fused$name]]
   check_left_dim(x, exprs, ctx)
   if (is_node(x) && dist$discrete) fail(ctx, sprintf("`%s` depends on a latent, but `%s()` is a discrete distribution.", statement_text(left), dist_name))
@@ -178,7 +179,7 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
     args <- fit_event_args(args, dist, N, K, ctx, dist_name)
   }
   if (!is_node(x)) {
-    check_observed(x, dist, args, label, dist_name, ctx, if (dist$support == "category") K + dist$cutpoints else Inf)
+    check_observed(x, dist, args, label, stated, ctx, if (dist$support == "category") K + dist$cutpoints else Inf)
     ctx$observed[[length(ctx$observed) + 1L]] <- list(
       name = label, dist = dist_name, args = lapply(args, compact_arg), N = as.integer(N), K = as.integer(K),
       dim = dim(x), length = length(x), names = names(x))
@@ -250,15 +251,16 @@ left_events <- function(x, dist, K, left, name, ctx) {
   size
 }
 
-check_observed <- function(x, dist, args, label, dist_name, ctx, categories = Inf) {
+# `rows`: which rows of the data x is, when not all.
+check_observed <- function(x, dist, args, label, dist_name, ctx, categories = Inf, rows = NULL) {
   missing <- is.na(x)
   if (any(missing)) {
-    fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(missing), if (sum(missing) == 1L) "" else "s", first_rows(missing)),
+    fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(missing), if (sum(missing) == 1L) "" else "s", first_rows(missing, rows)),
          "Drop these rows before fitting, or make the missing values a latent site of their own.")
   }
   infinite <- is.infinite(x)
   if (any(infinite)) {
-    fail(ctx, sprintf("The observed `%s` has %d infinite value%s (first in %s).", label, sum(infinite), if (sum(infinite) == 1L) "" else "s", first_rows(infinite)))
+    fail(ctx, sprintf("The observed `%s` has %d infinite value%s (first in %s).", label, sum(infinite), if (sum(infinite) == 1L) "" else "s", first_rows(infinite, rows)))
   }
   fault <- if (dist$support %in% names(matrix_kinds)) matrix_fault(x, dist$support)
   if (!is.null(fault)) fail(ctx, sprintf("The observed `%s` is outside the support of `%s()`: it must be %s, but %s.", label, dist_name, matrix_kinds[[dist$support]], fault))
@@ -267,7 +269,7 @@ check_observed <- function(x, dist, args, label, dist_name, ctx, categories = In
   if (any(bad)) {
     at <- which(as.vector(bad))
     fail(ctx, sprintf("The observed `%s` has %d value%s outside the support of `%s()` (first in %s): %s.", label, length(at), if (length(at) == 1L) "" else "s",
-                      dist_name, first_rows(bad), paste(format(utils::head(as.vector(x)[at], 3L)), collapse = ", ")),
+                      dist_name, first_rows(bad, rows), paste(format(utils::head(as.vector(x)[at], 3L)), collapse = ", ")),
          sprintf("It takes %s.", support_text(dist)))
   }
   if (dist$support == "count_vector") check_totals(x, args[[dist$size_arg]], label, ctx)
@@ -279,8 +281,9 @@ check_totals <- function(x, size, label, ctx) {
   if (any(bad)) fail(ctx, sprintf("The counts of `%s` do not sum to `size` (first in %s).", label, first_rows(bad)))
 }
 
-first_rows <- function(bad) {
+first_rows <- function(bad, of = NULL) {
   rows <- if (is.matrix(bad)) which(rowSums(bad) > 0) else which(bad)
+  if (!is.null(of)) rows <- of[rows]
   paste0(if (length(rows) == 1L) "row " else "rows ", paste(utils::head(rows, 5L), collapse = ", "), if (length(rows) > 5L) ", ...")
 }
 

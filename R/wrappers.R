@@ -59,7 +59,7 @@ eval_plain <- function(call, ctx) {
   exprs <- match_dist_args(name, call, function(...) fail(ctx, ...))
   if (!is.null(exprs$dim)) fail(ctx, "`dim` belongs to the wrapper, not to the distribution inside.")
   fused <- eval_dist_args(name, dist, exprs, ctx)
-  list(dist = fused$name, args = fused$args)
+  list(dist = fused$name, args = fused$args, stated = name)
 }
 
 check_extra <- function(extra, name, ctx) {
@@ -205,19 +205,19 @@ with_dim_any <- function(x) if (is_node(x)) with_dim(x, NULL) else as.vector(x)
 
 # ---- checks of what is observed ------------------------------------------------------------------------------------------
 
-check_wrapped <- function(x, d, n, label, ctx) {
+check_wrapped <- function(x, d, n, label, ctx, rows = NULL) {
   if (is_node(x)) return()
   if (anyNA(x)) fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(is.na(x)), if (sum(is.na(x)) == 1L) "" else "s", first_rows(is.na(x))))
   if (is.null(d$wrapper)) {
     args <- lapply(d$args, function(a) if (!is_node(a)) as.vector(a))
-    return(check_observed(x, dist_table()[[d$dist]], args, label, d$dist, ctx))
+    return(check_observed(x, dist_table()[[d$dist]], args, label, d$stated, ctx, rows = rows))
   }
   if (d$wrapper == "truncated" && !is_node(d$extra$lower) && !is_node(d$extra$upper)) {
     bad <- x < d$extra$lower | x > d$extra$upper
     if (any(bad)) fail(ctx, sprintf("The observed `%s` has %d value%s outside the bounds of `truncated()` (first in %s).", label, sum(bad), if (sum(bad) == 1L) "" else "s", first_rows(bad)))
   }
-  if (d$wrapper %in% c("truncated", "censored", "mixture")) for (p in d$parts) check_wrapped(if (d$wrapper == "mixture") x[0L] else x, p, n, label, ctx)
-  if (d$wrapper == "zero_inflated") check_wrapped(x[x != 0], within_rows(d$parts[[1L]], which(x != 0), n), n, label, ctx)
+  if (d$wrapper %in% c("truncated", "censored", "mixture")) for (p in d$parts) check_wrapped(if (d$wrapper == "mixture") x[0L] else x, p, n, label, ctx, rows)
+  if (d$wrapper == "zero_inflated") check_wrapped(x[x != 0], within_rows(d$parts[[1L]], which(x != 0), n), n, label, ctx, if (is.null(rows)) which(x != 0) else rows[x != 0])
 }
 
 # Data arguments at some rows, for checks.

@@ -83,7 +83,7 @@ note_reached <- function(m = NULL, program = NULL) {
 # NULL when all agree, otherwise what does not: a kind and the figures.
 model_fault <- function(m, seed, tolerance = 1e-9) {
   compiled <- tryCatch(fullrank:::compile_model(as_random_model(m), m$data), error = function(e) conditionMessage(e))
-  if (is.character(compiled)) return(list(kind = "compile", what = compiled))
+  if (is.character(compiled)) return(list(kind = paste("compile:", gsub("`[^`]*`|[0-9.]+", "", sub("^In statement[^\n]*\n", "", compiled))), what = compiled))
   note_reached(m, compiled$program)
   set.seed(seed)
   d <- compiled$program$d
@@ -147,7 +147,7 @@ smaller_calls <- function(e) {
   out <- list()
   for (k in seq_along(e)[-1L]) {
     if (identical(e[[k]], quote(expr = ))) next
-    if (is.call(e[[k]])) for (part in as.list(e[[k]])[-1L]) if (!identical(part, quote(expr = ))) out <- c(out, list(`[[<-`(e, k, part)))
+    if (is.call(e[[k]])) for (j in seq_along(e[[k]])[-1L]) if (!identical(e[[k]][[j]], quote(expr = ))) out <- c(out, list(`[[<-`(e, k, e[[k]][[j]])))
     out <- c(out, lapply(smaller_calls(e[[k]]), function(s) `[[<-`(e, k, s)))
   }
   out

@@ -22,7 +22,7 @@ random_args <- function(g, name, dim, latent = rep(TRUE, 4L)) {
              unit = , open_unit = call("plogis", call("tanh", expression("real"))), stop("no random argument of support ", arg$support)))
   }
   out <- Map(one, args, latent[seq_along(args)])
-  if (name == "pareto") out[[1L]] <- call("*", 0.15, call("plogis", out[[1L]]))
+  if (name == "pareto") out[[1L]] <- call("*", 0.09, call("plogis", out[[1L]]))
   unname(out)
 }
 
