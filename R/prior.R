@@ -9,7 +9,7 @@ arg_values <- function(compiled, arg, z) {
 # One draw of a statement's value at each row of z: S x length. `statement` is a latent site or an observed one.
 # `element` keeps the draws of different statements apart.
 sample_statement <- function(compiled, statement, z, seed, stream, element) {
-  if (!is.null(statement$wrapped)) return(sample_wrapped(compiled, statement$wrapped, statement$length, z, mix_seed(seed, element), stream))
+  if (!is.null(statement$wrapped)) return(sample_wrapped(compiled, statement$wrapped, events_of(statement$wrapped, statement$length), z, mix_seed(seed, element), stream))
   args <- lapply(statement$args, arg_values, compiled = compiled, z = z)
   dist <- dist_table()[[statement$dist]]
   seed <- mix_seed(seed, element)

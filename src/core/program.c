@@ -126,7 +126,7 @@ static int check_log_prob(const fr_program_spec *s, int i, const int *ints, int 
   const fr_dist *dist = s->dist[ints[0]];
   if (n_args != dist->n_args + (op == FR_OP_LOG_INTERVAL ? 2 : 1)) return FR_ERR_ARGUMENT;
   if (op == FR_OP_LOG_PROB_EVENT)
-    return dist->events && n_ints == 3 && s->len[i] == ints[1] ? check_event(s, i, dist, ints + 1) : FR_ERR_ARGUMENT;
+    return dist->events && n_ints == 4 && s->len[i] == ints[1] ? check_event(s, i, dist, ints + 1) : FR_ERR_ARGUMENT;
   if (op == FR_OP_LOG_INTERVAL ? !dist->cdf : !dist->rows) return FR_ERR_ARGUMENT;
   return s->len[i] == density_rows(s, i) && lengths_recycle(s, i, n_args, s->len[i]) ? FR_OK : FR_ERR_ARGUMENT;
 }

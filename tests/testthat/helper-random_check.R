@@ -17,7 +17,7 @@ model_in_r <- function(m, values) {
     call <- substitute(right)
     name <- as.character(call[[1L]])
     if (name %in% names(fullrank:::wrapper_forms)) {
-      total <<- total + sum(wrapped_in_r(as.vector(left), call, env))
+      total <<- total + sum(wrapped_in_r(left, call, env))
       return()
     }
     dist <- fullrank:::dist_table()[[name]]
@@ -40,9 +40,13 @@ model_in_r <- function(m, values) {
 wrapped_in_r <- function(x, call, env) {
   name <- as.character(call[[1L]])
   args <- as.list(call)[-1L]
-  n <- length(x)
+  vectors <- identical(as.character(args[[length(args)]][[1L]]), "multi_normal_cholesky")
+  size <- if (is.matrix(x)) ncol(x) else length(x)
+  n <- if (vectors) length(x) %/% size else length(x)
+  x <- as.vector(x)
   value <- function(e) rep_len(as.vector(eval(e, env)), n)
   plain <- function(d, x, rows = seq_along(x)) {
+    if (vectors) return(fullrank:::oracle_log_density$multi_normal_cholesky(x, lapply(as.list(d)[-1L], function(e) as.vector(eval(e, env))), n, size))
     fullrank:::oracle_log_density[[as.character(d[[1L]])]](x, lapply(as.list(d)[-1L], function(e) rep_len(as.vector(eval(e, env)), n)[rows]), 1L, 1L)
   }
   interval <- function(d, low, high) fullrank:::oracle_log_interval(as.character(d[[1L]]), low, high, lapply(as.list(d)[-1L], value), n)

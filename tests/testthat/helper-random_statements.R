@@ -150,6 +150,13 @@ statement_rules <- list(
     left <- if (stats::runif(1) < 0.5) observed_name(g, random_numbers(n, "real")) else make(g, n)
     add_statement(g, call("~", left, as.call(c(quote(mixture), make(g, pick_one(list(k, c(n, k))), "pos", 2L), parts))))
   },
+  function(g) {
+    n <- sample(1:3, 1L)
+    k <- sample(2:3, 1L)
+    y <- random_numbers(n * k, "real")
+    part <- function() call("multi_normal_cholesky", make(g, pick_one(list(k, c(n, k))), "real", 2L), call("diag", make(g, k, "pos", 1L)))
+    add_statement(g, call("~", observed_name(g, if (n == 1L) y else matrix(y, n)), call("mixture", make(g, 2L, "pos", 1L), part(), part())))
+  },
   # a simplex, and the Cholesky factor of a correlation matrix
   function(g) {
     n <- sample(2:4, 1L)
