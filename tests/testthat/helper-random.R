@@ -115,12 +115,13 @@ pos_rules <- list(
   function(g, dim, m) call("beta", m(dim, "pos"), recycled(dim, "pos", m)),
   function(g, dim, m) call("pmax", m(dim, "pos"), 0.05)
 )
+# Kept away from 0 and 1, next to which R's own evaluation of a statement, without the fused forms, loses its digits.
 unit_rules <- list(
-  function(g, dim, m) call("plogis", m(dim)),
-  function(g, dim, m) call("pnorm", m(dim)),
+  function(g, dim, m) call("plogis", call("*", 4, call("tanh", m(dim)))),
+  function(g, dim, m) call("pnorm", call("*", 2, call("tanh", m(dim)))),
   function(g, dim, m) call("-", 1, m(dim, "unit")),
   function(g, dim, m) call("*", m(dim, "unit"), recycled(dim, "unit", m)),
-  function(g, dim, m) if (length(dim) == 1L && dim > 1L) call("softmax", m(dim)) else call("plogis", m(dim))
+  function(g, dim, m) if (length(dim) == 1L && dim > 1L) call("softmax", call("tanh", m(dim))) else call("plogis", call("tanh", m(dim)))
 )
 
 some_n <- function() sample(1:5, 1L)

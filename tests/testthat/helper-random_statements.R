@@ -82,7 +82,7 @@ statement_rules <- list(
     n <- some_n()
     y <- observed_name(g, sample(0:1, n, TRUE))
     eta <- make(g, n)
-    add_statement(g, call("~", y, pick_one(list(call("bernoulli_logit", eta), call("bernoulli", call("plogis", eta)), call("binomial", 3, call("plogis", eta)), call("bernoulli", make(g, n, "unit"))))))
+    add_statement(g, call("~", y, pick_one(list(call("bernoulli_logit", eta), call("bernoulli", call("plogis", call("*", 4, call("tanh", eta)))), call("binomial", 3, call("plogis", call("*", 4, call("tanh", eta)))), call("bernoulli", make(g, n, "unit"))))))
   },
   function(g) {
     n <- some_n()
