@@ -120,6 +120,12 @@ oracle_log_density <- local({
     }, "vector"),
     gaussian_random_walk = events(function(x, scale) sum(stats::dnorm(diff(c(0, x)), 0, scale, log = TRUE)), "scalar"),
 
+    ar1 = events(function(x, coef, scale) {
+      n <- length(x)
+      stats::dnorm(x[1L], 0, scale / sqrt(1 - coef^2), log = TRUE) + sum(stats::dnorm(x[-1L], coef * x[-n], scale, log = TRUE))
+    }, c("scalar", "scalar")),
+    icar = events(function(x, node1, node2) -sum((x[node1] - x[node2])^2) / 2, c("whole", "whole")),
+
     lkj_corr_cholesky = matrices(function(x, args, K) {
       eta <- args[[1L]]
       k <- seq_len(K)[-1L]
