@@ -7,11 +7,20 @@ latent_site <- function(name, dist_name, dist, exprs, ctx) {
   }
   fused <- eval_dist_args(dist_name, dist, exprs, ctx)
   shape <- if (!is.null(exprs$dim)) eval_dim(exprs$dim, ctx)
-  check_site_length(name, if (is.null(shape)) max(0L, vapply(fused$args, value_length, 0L)) else prod(shape$dim), ctx)
+  check_site_length(name, stated_length(dist, fused$args, shape), ctx)
   site <- if (dist$event == "scalar") scalar_site(fused$args, shape, ctx, dist_name) else event_site(dist, fused$args, shape, ctx, dist_name)
   site <- c(list(name = name, dist = dist_name), site)
   node <- add_site(site, dist, ctx)
   add_density(node, dist_name, dist, site$args, site$N, site$K, name, ctx)
+}
+
+# How many elements a site has, before its shape is settled: at least as many as its arguments say.
+stated_length <- function(dist, args, shape) {
+  if (is.null(shape)) {
+    of <- function(x, arg) if (arg$support == "nodes") max(x) else if (arg$event == "whole") 0 else value_length(x)
+    return(max(0, mapply(of, args, dist$args)))
+  }
+  prod(shape$dim, if (dist$event == "matrix" && length(shape$dim) == 1L) shape$dim)
 }
 
 # Comes before anything of the site's length is made. A guide has a lower limit of its own, see check_size().

@@ -125,6 +125,7 @@ test_that("statements and arguments of the wrong kind", {
   says({ mu ~ normal(0, 1); if (mu) target(1) }, "condition depends on a latent: the log density would jump there")
   says({ mu ~ normal(0, 1); f <- function(x) 2 }, "`function\\(x\\) 2` is a function, not a value")
   says({ a ~ exponential(1); y ~ binomial(a, 0.5) }, "`size` of `binomial\\(\\)` depends on a latent: it must be data", list(y = 1))
+  says({ a ~ lkj_corr_cholesky(1, dim = 50000) }, "The site `a` has 2,500,000,000 elements; a full covariance of that size needs about .* bytes")
   says({ a ~ lkj_corr_cholesky(1, dim = 0) }, "needs a size of at least 1")
   says({ a ~ multi_normal_cholesky(mu, diag(2), dim = c(2, 2)) }, "`loc` of `multi_normal_cholesky\\(\\)` has 3 x 2, which does not fit 2 observations of size 2", list(mu = matrix(0, 3, 2)))
   says({ a ~ beta(1, 1); y ~ categorical(a) }, "number of categories of `categorical\\(\\)` is not known", list(y = 1:2))
