@@ -88,8 +88,8 @@ test_that("every vector and matrix distribution may be observed", {
     model({ s ~ lognormal(0, 1); phi ~ uniform(-1, 1); w ~ ar1(phi, s); W ~ ar1(phi, s) }),
     model({ a ~ normal(0, 1); b <- exp(a) * w[1:5]; b ~ icar(node1, node2); w[1:5] ~ icar(node1, node2) }),
     model({ eta ~ lognormal(0, 0.5); R ~ lkj_corr(eta) }),
-    model({ df ~ lognormal(2, 0.2); A ~ wishart(6, S); S ~ wishart(df, A) }),
-    model({ df ~ lognormal(2, 0.2); A ~ wishart(6, S); S ~ inverse_wishart(df, A) })
+    model({ df ~ truncated(normal(6, 1), lower = 4); A ~ wishart(6, S); S ~ wishart(df, A) }),
+    model({ df ~ truncated(normal(6, 1), lower = 4); A ~ wishart(6, S); S ~ inverse_wishart(df, A) })
   )
   for (m in models) expect_consistent(log_density(m, data), spread = 0.2)
 })
@@ -100,6 +100,17 @@ log_inverse_wishart <- function(X, nu, Psi) {
   p <- nrow(X)
   nu / 2 * log(det(Psi)) - nu * p / 2 * log(2) - p * (p - 1) / 4 * log(pi) - sum(lgamma((nu + 1 - seq_len(p)) / 2)) -
     (nu + p + 1) / 2 * log(det(X)) - sum(diag(Psi %*% solve(X))) / 2
+}
+
+# Log density over z of a covariance's posterior, the Jacobian of its lower triangle by central differences.
+posterior_at <- function(f, z, lower, nu, Psi) {
+  value <- function(z) array(f$constrain(z)$Sigma, dim(Psi))
+  h <- 1e-5
+  J <- vapply(seq_along(z), function(j) {
+    e <- replace(numeric(length(z)), j, h)
+    (8 * (value(z + e) - value(z - e)) - (value(z + 2 * e) - value(z - 2 * e)))[lower] / (12 * h)
+  }, z)
+  log_inverse_wishart(value(z), nu, Psi) + as.numeric(determinant(J)$modulus)
 }
 
 test_that("the posterior of a covariance under an inverse Wishart prior is the inverse Wishart that it must be", {
@@ -142,17 +153,6 @@ test_that("the posterior of a covariance under an inverse Wishart prior is the i
   expect_lt(max(abs(colMeans(d) - as.vector(mean)) / as.vector(sd)), 0.15)
   expect_lt(max(abs(apply(d, 2, stats::sd) / as.vector(sd) - 1)), 0.15)
 })
-
-# Log density over z of a covariance's posterior, the Jacobian of its lower triangle by central differences.
-posterior_at <- function(f, z, lower, nu, Psi) {
-  value <- function(z) array(f$constrain(z)$Sigma, dim(Psi))
-  h <- 1e-5
-  J <- vapply(seq_along(z), function(j) {
-    e <- replace(numeric(length(z)), j, h)
-    (8 * (value(z + e) - value(z - e)) - (value(z + 2 * e) - value(z - 2 * e)))[lower] / (12 * h)
-  }, z)
-  log_inverse_wishart(value(z), nu, Psi) + as.numeric(determinant(J)$modulus)
-}
 
 test_that("prior draws have the moments that they must have", {
   n <- 4000
