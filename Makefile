@@ -65,6 +65,9 @@ valgrind: setup ## the same under valgrind
 valgrind-r: setup lib ## a short R session with the package under valgrind
 	@$(WITH_LIB) R -d "$(VALGRIND) --leak-check=no" --no-save --no-restore -s -f tools/valgrind.R
 
+error-sites: setup lib ## list the error messages in R/ that no test reaches (FILTER as for test)
+	@$(WITH_LIB) Rscript tools/error-sites.R "$(FILTER)"
+
 document: setup ## write NAMESPACE and man/ from the comments in R/
 	@Rscript -e 'suppressPackageStartupMessages(roxygen2::roxygenise(load_code = "source"))'
 
@@ -129,6 +132,6 @@ CC = cc
 
 # Setting up comes before building, also under make -j.
 .NOTPARALLEL:
-.PHONY: help setup install demo test test-isa core-test asan valgrind valgrind-r document \
+.PHONY: help setup install demo test test-isa error-sites core-test asan valgrind valgrind-r document \
   vignettes bench check-quick check check-full clean setup-run setup-test copy \
   lib

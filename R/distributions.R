@@ -63,13 +63,66 @@ outside_support <- function(dist, x, args, categories = Inf) {
       bad <- abs(rowSums(m) - 1) > 1e-8
       m < 0 | m > 1 | bad
     },
-    corr_cholesky = {
-      rows <- abs(rowSums(x^2) - 1) > 1e-8
-      matrix(rows, nrow(x), ncol(x)) | (upper.tri(x) & x != 0) | (row(x) == col(x) & x <= 0)
+    ordered_vector = {
+      m <- if (is.matrix(x)) x else matrix(x, 1L)
+      m <- cbind(FALSE, m[, -1L, drop = FALSE] <= m[, -ncol(m), drop = FALSE])
+      if (is.matrix(x)) m else as.vector(m)
     },
-    cholesky = (upper.tri(x) & x != 0) | (row(x) == col(x) & x <= 0),
+    cholesky = , corr_cholesky = , corr_matrix = , cov_matrix = rep(!is.null(matrix_fault(x, dist$support)), length(x)),
     stop("internal: unknown support '", dist$support, "'")
   )
+}
+
+# What an argument's values must be and are not, to go after "must be"; NULL when all is well.
+argument_fault <- function(x, support) {
+  if (support %in% c("cholesky", "corr_cholesky", "corr_matrix", "cov_matrix")) {
+    square <- length(x) == 1L || (is.matrix(x) && nrow(x) == ncol(x))
+    fault <- if (square) matrix_fault(x, support)
+    return(if (!is.null(fault)) sprintf("%s: %s.", matrix_kinds[[support]], fault))
+  }
+  whole <- function(v) v == floor(v)
+  bad <- switch(support,
+    positive = , positive_vector = x <= 0, nonnegative = , nonnegative_vector = x < 0, unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1,
+    count = x < 0 | !whole(x), correlation = x <= -1 | x >= 1, nodes = x < 1 | !whole(x),
+    ordered_vector = if (length(x) > 1L && !is.matrix(x)) c(FALSE, diff(as.vector(x)) <= 0) else FALSE,
+    FALSE)
+  if (!any(bad)) return()
+  need <- switch(support,
+    positive = , positive_vector = "positive", nonnegative = , nonnegative_vector = "at least 0", unit = "between 0 and 1",
+    open_unit = "between 0 and 1, both excluded", count = "a count", correlation = "between -1 and 1, both excluded",
+    nodes = "numbers of elements, from 1", ordered_vector = "increasing")
+  sprintf("%s, but it has %s.", need, paste(utils::head(format(x[bad]), 3L), collapse = ", "))
+}
+
+matrix_kinds <- c(cholesky = "a lower triangular matrix with a positive diagonal", corr_cholesky = "the Cholesky factor of a correlation matrix",
+                  corr_matrix = "a correlation matrix", cov_matrix = "symmetric and positive definite")
+
+# What keeps a square matrix from being of a kind, in words; NULL when nothing does. Rounding errors up to `tolerance` pass.
+matrix_fault <- function(x, kind, tolerance = 1e-8) {
+  x <- unname(as.matrix(x))
+  found <- function(bad) {
+    at <- which(bad, arr.ind = TRUE)[1L, ]
+    sprintf("element [%d,%d] is %s", at[1L], at[2L], format(x[at[1L], at[2L]], digits = 6L))
+  }
+  on_diagonal <- row(x) == col(x)
+  if (kind %in% c("cholesky", "corr_cholesky")) {
+    if (any(bad <- row(x) < col(x) & x != 0)) return(paste(found(bad), "instead of 0"))
+    if (any(bad <- on_diagonal & x <= 0)) return(found(bad))
+    squares <- rowSums(x^2)
+    off <- which(abs(squares - 1) > tolerance)
+    if (kind == "corr_cholesky" && length(off)) return(sprintf("the squares of row %d sum to %s instead of 1", off[1L], format(squares[off[1L]], digits = 6L)))
+    return()
+  }
+  if (kind == "corr_matrix" && any(bad <- on_diagonal & abs(x - 1) > tolerance)) return(paste(found(bad), "instead of 1"))
+  sds <- sqrt(abs(diag(x)))
+  if (any(bad <- lower.tri(x) & abs(x - t(x)) > tolerance * outer(sds, sds))) {
+    at <- which(bad, arr.ind = TRUE)[1L, ]
+    return(sprintf("it is not symmetric, %s but [%d,%d] is %s", found(bad), at[2L], at[1L], format(x[at[2L], at[1L]], digits = 6L)))
+  }
+  if (is.null(tryCatch(chol(x), error = function(e) NULL))) {
+    smallest <- min(eigen((x + t(x)) / 2, symmetric = TRUE, only.values = TRUE)$values)
+    return(sprintf("it is not positive definite, its smallest eigenvalue is %s", format(smallest, digits = 3L)))
+  }
 }
 
 support_text <- function(dist) {
@@ -77,5 +130,5 @@ support_text <- function(dist) {
     positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", category = "categories 1, 2, ... as numbers",
     bounded = "numbers between its bounds", binary = "0 or 1", count = "counts 0, 1, 2, ...",
     count_to_size = "counts from 0 to `size`", count_vector = "counts", simplex = "vectors of shares that sum to 1",
-    corr_cholesky = "Cholesky factors of correlation matrices", cholesky = "Cholesky factors", "numbers")
+    ordered_vector = "increasing vectors", "numbers")
 }

@@ -168,7 +168,7 @@ site_mean <- function(site, args) {
   out <- numeric(site$length)
   for (i in seq_len(site$N)) {
     event <- Map(function(a, arg) {
-      size <- switch(arg$event, scalar = 1L, vector = site$K, matrix = site$K^2)
+      size <- switch(arg$event, scalar = 1L, vector = site$K, matrix = site$K^2, whole = length(a))
       if (length(a) > size) a <- matrix(a, site$N)[i, ]
       if (arg$event == "matrix") matrix(a, site$K) else a
     }, args, dist$args)

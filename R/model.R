@@ -6,7 +6,7 @@
 #' @param statements An expression in braces:
 #' * `name ~ distribution(...)`: observed when `name` is in the data, otherwise a latent site. A vector or array
 #'   site says its shape: `theta ~ normal(mu, tau, dim = J)`, `dim = c(K, P)`; `dim = levels(f)` names the elements.
-#'   Without `dim` the shape is what the arguments imply. A latent site needs a continuous distribution.
+#'   Without `dim` the shape is what the arguments imply. A latent site needs a continuous distribution. [distributions] lists them all.
 #' * an expression of data on the left: `log(y) ~ normal(mu, sigma)`, `y[2:n] ~ normal(phi * y[1:(n - 1)], sigma)`.
 #' * a statement on an expression of latents, or on a name already stated, adds to the density without a Jacobian, as in Stan.
 #' * `name <- expression`: a deterministic value, which may be assigned again; `x[i] <- expression` fills a vector element by element. It is shown
@@ -30,7 +30,7 @@
 #' written so, and a recursion (`s[t] <- f(s[t - 1])`, or a name that carries over) runs in C. `if` on data may stand inside. A loop with indices that depend on values it
 #' computes, or that grows a vector, is unrolled instead, which takes time and memory in proportion to its length.
 #' @return An object of class `fullrank_model`; it prints as written.
-#' @seealso [fullrank()] fits a model, [log_density()] evaluates it, [simulate()][simulate.fullrank_model] draws from it.
+#' @seealso [distributions] for what stands on the right of `~`, [fullrank()] fits a model, [log_density()] evaluates it, [simulate()][simulate.fullrank_model] draws from it.
 #' @examples
 #' m <- model({
 #'   loc   ~ normal(0, 10)

@@ -12,7 +12,6 @@ oracle_evaluate <- function(program, z, nodes = FALSE) {
   values <- vector("list", length(program$op))
   for (i in seq_along(values)) {
     args <- lapply(code_args(program, i), function(a) values[[a + 1L]])
-    state$constant <- state$ops[code_args(program, i)[1L] + 1L] %in% "const"
     values[[i]] <- oracle_node(state$ops[i], args, code_ints(program, i), program$len[i], state)
   }
   if (nodes) values else state$terms
@@ -46,8 +45,8 @@ oracle_node <- function(op, args, ints, len, state) {
     density = add(ints[2L], sum(oracle_density(p$dists[ints[1L] + 1L], args, 1L, 1L))),
     density_event = add(ints[2L], sum(oracle_density(p$dists[ints[1L] + 1L], args, ints[3L], ints[4L]))),
     target = if (!ints[1L] %in% state$with_density) add(ints[1L], sum(args[[1L]])),
-    log_prob = oracle_density(p$dists[ints[1L] + 1L], args, 1L, 1L) - oracle_base(p$dists[ints[1L] + 1L], args, state$constant),
-    log_prob_event = oracle_density(p$dists[ints[1L] + 1L], args, ints[2L], ints[3L]) - oracle_base(p$dists[ints[1L] + 1L], args, state$constant),
+    log_prob = oracle_density(p$dists[ints[1L] + 1L], args, 1L, 1L) - oracle_base(ints[2L], p),
+    log_prob_event = oracle_density(p$dists[ints[1L] + 1L], args, ints[2L], ints[3L]) - oracle_base(ints[4L], p),
     log_interval = oracle_log_interval(p$dists[ints[1L] + 1L], args[[1L]], args[[2L]], args[-(1:2)], len),
     scan = oracle_scan(p$bodies[[ints[1L] + 1L]], args, len, p),
     as.vector(oracle_op(op, args, ints, len, p))
@@ -60,15 +59,8 @@ oracle_density <- function(name, args, N, K) {
   f(args[[1L]], args[-1L], N, K)
 }
 
-# What the compiler adds apart: the factor of a mass that depends on nothing but the data. Only a value that is data has one.
-oracle_base <- function(name, args, data) {
-  x <- args[[1L]]
-  if (!data) return(0)
-  switch(name,
-    binomial = , binomial_logit = , beta_binomial = lchoose(args[[2L]], x),
-    poisson = , poisson_log = , neg_binomial = , neg_binomial_log = -lgamma(x + 1),
-    0)
-}
+# What the compiler adds apart to a density that is whole here, by the number of its constant (-1: nothing).
+oracle_base <- function(constant, p) if (constant < 0L) 0 else p$constants[[constant + 1L]]
 
 # ---- operations ---------------------------------------------------------------------------------------------------------
 
@@ -150,10 +142,10 @@ oracle_vector_site <- function(z, ints) {
   map <- names(bijection_codes)[match(ints[3L], bijection_codes)]
   N <- ints[4L]
   K <- ints[5L]
-  free <- switch(map, simplex = K - 1L, ordered = K, corr_cholesky = K * (K - 1L) / 2L,
+  free <- switch(map, simplex = K - 1L, ordered = K, corr_cholesky = , corr_matrix = K * (K - 1L) / 2L, cov_matrix = K * (K + 1L) / 2L,
                  stop(sprintf("The oracle has no bijection `%s`.", map), call. = FALSE))
   x <- matrix(z[ints[1L] + seq_len(N * free)], N, free)
-  f <- switch(map, simplex = oracle_simplex, ordered = oracle_ordered, corr_cholesky = oracle_corr_cholesky)
+  f <- switch(map, simplex = oracle_simplex, ordered = oracle_ordered, corr_cholesky = oracle_corr_cholesky, corr_matrix = oracle_corr_matrix, cov_matrix = oracle_cov_matrix)
   events <- lapply(seq_len(N), function(e) f(x[e, ], K))
   list(y = as.vector(do.call(rbind, lapply(events, `[[`, "y"))), log_det = sum(vapply(events, `[[`, 0, "log_det")))
 }
@@ -191,6 +183,22 @@ oracle_corr_cholesky <- function(x, K) {
     y[i, i] <- sqrt(left)
   }
   list(y = as.vector(y), log_det = log_det)
+}
+
+# L L' of a factor: the derivative of the strict lower triangle of L L' by that of L has the product over i of L_ii^(K - i) as determinant
+# (rows of length 1), of the whole lower triangle 2^K times the product of L_ii^(K - i + 1).
+oracle_corr_matrix <- function(x, K) {
+  factor <- oracle_corr_cholesky(x, K)
+  L <- matrix(factor$y, K)
+  list(y = as.vector(L %*% t(L)), log_det = factor$log_det + sum((K - seq_len(K)) * log(diag(L))))
+}
+
+oracle_cov_matrix <- function(x, K) {
+  U <- matrix(0, K, K)
+  U[upper.tri(U, diag = TRUE)] <- x
+  logs <- diag(U)
+  diag(U) <- exp(logs)
+  list(y = as.vector(t(U) %*% U), log_det = sum(logs) + K * log(2) + sum((K - seq_len(K) + 1) * logs))
 }
 
 # ---- for users ----------------------------------------------------------------------------------------------------------------

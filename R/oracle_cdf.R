@@ -7,7 +7,7 @@ oracle_log_cdf <- local({
   from_below <- function(log_below, lower) if (lower) log_below else log1mexp(log_below)
   from_above <- function(log_above, lower) if (lower) log1mexp(log_above) else log_above
   folded <- function(tail, lower) from_above(log(2) + tail, lower)
-  inverse_gamma <- function(q, shape, scale, lower) stats::pgamma(1 / q, shape, rate = scale, lower.tail = !lower, log.p = TRUE)
+  inverse_gamma <- function(q, shape, scale, lower) stats::pgamma(1 / pmax(q, 0), shape, rate = scale, lower.tail = !lower, log.p = TRUE)
   laplace_like <- function(z, left, right, lower) {
     # weights left and right of 0 and their rates: P(Z <= z) = left$w exp(left$r z) for z < 0
     from_above(ifelse(z < 0, log1p(-left$w * exp(left$r * pmin(z, 0))), log(right$w) - right$r * pmax(z, 0)), lower)

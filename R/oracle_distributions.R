@@ -38,6 +38,11 @@ oracle_log_density <- local({
     k <- seq_len(K - 1L)
     sum(lbeta(eta + (K - k - 1) / 2, eta + (K - k - 1) / 2) * (K - k) + (2 * eta - 2 + K - k) * (K - k) * log(2))
   }
+  # between the cuts around category x, by the tail that keeps more digits
+  between <- function(x, cuts, cdf) {
+    ends <- c(-Inf, cuts, Inf)[x + 0:1]
+    if (sum(ends) > 0) log(cdf(-ends[1L]) - cdf(-ends[2L])) else log(cdf(ends[2L]) - cdf(ends[1L]))
+  }
   log_det <- function(m) 2 * sum(log(diag(chol(m))))
 
   list(
@@ -98,8 +103,8 @@ oracle_log_density <- local({
     beta_binomial = rows(function(x, size, shape1, shape2) lchoose(size, x) + lbeta(x + shape1, size - x + shape2) - lbeta(shape1, shape2)),
     categorical = events(function(x, prob) log(prob[x]) - log(sum(prob)), "vector"),
     categorical_logit = events(function(x, logit) logit[x] - log_sum_exp(logit), "vector"),
-    ordered_logistic = events(function(x, location, cutpoints) log(diff(c(0, stats::plogis(cutpoints - location), 1))[x]), c("scalar", "vector")),
-    ordered_probit = events(function(x, location, cutpoints) log(diff(c(0, stats::pnorm(cutpoints - location), 1))[x]), c("scalar", "vector")),
+    ordered_logistic = events(function(x, location, cutpoints) between(x, cutpoints - location, stats::plogis), c("scalar", "vector")),
+    ordered_probit = events(function(x, location, cutpoints) between(x, cutpoints - location, stats::pnorm), c("scalar", "vector")),
     multinomial = events(function(x, size, prob) stats::dmultinom(x, size, prob, log = TRUE), c("scalar", "vector")),
 
     multi_normal = events(function(x, loc, covariance) multi_normal(x, loc, t(chol(covariance))), c("vector", "matrix")),
@@ -114,6 +119,12 @@ oracle_log_density <- local({
       lgamma(sum(a)) - sum(lgamma(a)) + sum(ifelse(a == 1, 0, (a - 1) * log(x)))
     }, "vector"),
     gaussian_random_walk = events(function(x, scale) sum(stats::dnorm(diff(c(0, x)), 0, scale, log = TRUE)), "scalar"),
+
+    ar1 = events(function(x, coef, scale) {
+      n <- length(x)
+      stats::dnorm(x[1L], 0, scale / sqrt(1 - coef^2), log = TRUE) + sum(stats::dnorm(x[-1L], coef * x[-n], scale, log = TRUE))
+    }, c("scalar", "scalar")),
+    icar = events(function(x, node1, node2) -sum((x[node1] - x[node2])^2) / 2, c("whole", "whole")),
 
     lkj_corr_cholesky = matrices(function(x, args, K) {
       eta <- args[[1L]]

@@ -9,7 +9,7 @@ arg_values <- function(compiled, arg, z) {
 # One draw of a statement's value at each row of z: S x length. `statement` is a latent site or an observed one.
 # `element` keeps the draws of different statements apart.
 sample_statement <- function(compiled, statement, z, seed, stream, element) {
-  if (!is.null(statement$wrapped)) return(sample_wrapped(compiled, statement$wrapped, statement$length, z, mix_seed(seed, element), stream))
+  if (!is.null(statement$wrapped)) return(sample_wrapped(compiled, statement$wrapped, events_of(statement$wrapped, statement$length), z, mix_seed(seed, element), stream))
   args <- lapply(statement$args, arg_values, compiled = compiled, z = z)
   dist <- dist_table()[[statement$dist]]
   seed <- mix_seed(seed, element)
@@ -28,7 +28,7 @@ sample_events <- function(statement, dist, args, S, seed, stream) {
   for (s in seq_len(S)) {
     for (i in seq_len(N)) {
       event <- Map(function(a, arg) {
-        size <- switch(arg$event, scalar = 1L, vector = K, matrix = K * K)
+        size <- switch(arg$event, scalar = 1L, vector = K, matrix = K * K, whole = ncol(a))
         x <- a[s, ]
         if (length(x) > size) x <- matrix(x, N)[i, ]
         if (arg$event == "matrix") matrix(x, K) else x
@@ -76,12 +76,24 @@ pushed_inside <- function(compiled, site, x, z, least = 1e-300) {
     at <- seq.int(1L, by = site$K + 1L, length.out = site$K)
     return(replace(x, at, pmax(x[at], least)))
   }
+  if (site$map %in% c("corr_matrix", "cov_matrix")) return(pushed_definite(matrix(x, site$K), site$map == "corr_matrix"))
   if (site$map != "bounded") return(x)
   bounds <- site_bounds_at(compiled, site, z)
   step <- function(bound) pmax(least, abs(bound) * .Machine$double.eps)
   lower <- ifelse(is.finite(bounds$lower), bounds$lower + step(bounds$lower), -.Machine$double.xmax)
   upper <- ifelse(is.finite(bounds$upper), bounds$upper - step(bounds$upper), .Machine$double.xmax)
   pmin(pmax(x, lower), upper)
+}
+
+# A symmetric matrix that rounding has left without a Cholesky factor: its correlations shrunk by as little as gives it one.
+pushed_definite <- function(x, correlation) {
+  sds <- if (correlation) rep(1, nrow(x)) else sqrt(pmax(diag(x), 1e-300))
+  for (shrink in c(0, 10^(-15:-8))) {
+    y <- x / (1 + shrink * (row(x) != col(x)))
+    factor <- tryCatch(chol(y / outer(sds, sds)), error = function(e) NULL)
+    if (!is.null(factor) && all(diag(factor) > 1e-8)) return(y)
+  }
+  y
 }
 
 #' Draw from a model or from a fit

@@ -3,7 +3,7 @@
 #' Marginal quantiles of each parameter of the model.
 #'
 #' A site whose elements are each a monotone function of one coordinate of z (real, positive, or between constant bounds) has
-#' exact quantiles: those of the coordinate, mapped. The elements of a simplex, an ordered vector or the Cholesky factor of a
+#' exact quantiles: those of the coordinate, mapped. The elements of a simplex, an ordered vector, a correlation or covariance matrix, or the Cholesky factor of a
 #' correlation matrix each depend on several coordinates, and so does a site whose bounds depend on another site, or a
 #' deterministic value that was kept: mapping the quantiles of the coordinates would be wrong there (it is what Pyro does), so these are the quantiles
 #' of 4,000 draws. The draws depend on `seed` alone, whose fixed default makes the answer the same each time.

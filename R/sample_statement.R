@@ -61,14 +61,8 @@ eval_dist_args <- function(name, dist, exprs, ctx) {
 check_data_argument <- function(x, arg, name, ctx) {
   if (anyNA(x)) fail(ctx, sprintf("`%s` of `%s()` has missing values (%d of %d).", arg$name, name, sum(is.na(x)), length(x)))
   if (!length(x)) fail(ctx, sprintf("`%s` of `%s()` is empty.", arg$name, name))
-  bad <- switch(arg$support, positive = , positive_vector = x <= 0, nonnegative = x < 0, unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1, count = x < 0 | x != floor(x),
-                cholesky = , corr_cholesky = if (is.matrix(x) && nrow(x) == ncol(x)) (row(x) == col(x) & x <= 0) | (row(x) < col(x) & x != 0) else x <= 0,
-                FALSE)
-  if (any(bad)) {
-    need <- switch(arg$support, positive = , positive_vector = "positive", nonnegative = "at least 0", open_unit = "between 0 and 1, both excluded", unit = "between 0 and 1", count = "a count",
-                   "a lower triangular matrix with a positive diagonal")
-    fail(ctx, sprintf("`%s` of `%s()` must be %s, but it has %s.", arg$name, name, need, paste(utils::head(format(x[bad]), 3L), collapse = ", ")))
-  }
+  need <- argument_fault(x, arg$support)
+  if (!is.null(need)) fail(ctx, sprintf("`%s` of `%s()` must be %s", arg$name, name, need))
 }
 
 # A distribution joined with its link: the stable form of the same density.
@@ -118,7 +112,8 @@ dim_names <- function(x) {
   list(n = length(x), names = make.unique(x))
 }
 
-# Size of the events of a vector or matrix distribution, from its arguments: NA when they do not tell.
+# Size of the events of a vector or matrix distribution, from its arguments: NA when they do not tell. Numbers of elements give
+# no more than a lower limit, see largest_node().
 event_size <- function(dist, args, ctx, name) {
   sizes <- mapply(function(arg, x) {
     d <- value_dim(x)
@@ -139,160 +134,27 @@ event_size <- function(dist, args, ctx, name) {
   if (length(sizes)) as.integer(sizes) else NA_integer_
 }
 
-# An event argument in the layout that the program wants: a vector recycled to K or N x K.
+# The arguments in the layout that the program wants: vectors recycled to K or N x K.
+fit_event_args <- function(args, dist, N, K, ctx, name) {
+  most <- largest_node(dist, args, ctx, name)
+  if (most > K) fail(ctx, sprintf("`%s()` names element %d of a vector of length %d.", name, most, K))
+  Map(function(x, arg) fit_event_arg(x, arg, N, K, ctx, name), args, dist$args)
+}
+
 fit_event_arg <- function(x, arg, N, K, ctx, name) {
   n <- value_length(x)
-  want <- switch(arg$event, scalar = c(1L, N), vector = c(K, N * K), matrix = K * K)
+  want <- switch(arg$event, scalar = c(1L, N), vector = c(K, N * K), matrix = K * K, whole = n)
   if (n %in% want) return(x)
   if (arg$event == "vector" && n == 1L) return(stretch(x, K, ctx))
   fail(ctx, sprintf("`%s` of `%s()` has %s, which does not fit %d observation%s of size %d.", arg$name, name, shape_text(x), N, if (N == 1L) "" else "s", K))
 }
 
-# ---- a latent site -----------------------------------------------------------------------------------------------
-
-latent_site <- function(name, dist_name, dist, exprs, ctx) {
-  if (dist$discrete) {
-    fail(ctx, sprintf("The latent site `%s` has the discrete distribution `%s()`, which has no gradient.", name, dist_name),
-         sprintf("If `%s` was observed, put it into `data`; otherwise sum it out with `mixture()`.", name))
-  }
-  fused <- eval_dist_args(dist_name, dist, exprs, ctx)
-  shape <- if (!is.null(exprs$dim)) eval_dim(exprs$dim, ctx)
-  check_site_length(name, if (is.null(shape)) max(0L, vapply(fused$args, value_length, 0L)) else prod(shape$dim), ctx)
-  site <- if (dist$event == "scalar") scalar_site(fused$args, shape, ctx, dist_name) else event_site(dist, fused$args, shape, ctx, dist_name)
-  site <- c(list(name = name, dist = dist_name), site)
-  node <- add_site(site, dist, ctx)
-  add_density(node, dist_name, dist, site$args, site$N, site$K, name, ctx)
-}
-
-# Comes before anything of the site's length is made. A guide has a lower limit of its own, see check_size().
-check_site_length <- function(name, n, ctx, limit = 1e6) {
-  if (n > limit) {
-    fail(ctx, sprintf("The site `%s` has %s elements; a full covariance of that size needs about %s bytes.", name, big(n), big_bytes(n)))
-  }
-}
-
-scalar_site <- function(args, shape, ctx, name) {
-  n <- max(vapply(args, value_length, 0L))
-  dim <- shape$dim
-  if (is.null(shape)) {
-    dims <- Filter(Negate(is.null), lapply(args, value_dim))
-    dims <- Filter(function(d) prod(d) == n && length(d) > 1L && any(d[-1L] != 1L), dims)
-    dim <- if (length(dims)) as.integer(dims[[1L]]) else if (n == 1L) integer() else n
-  }
-  total <- as.integer(prod(dim))
-  for (k in seq_along(args)) {
-    len <- value_length(args[[k]])
-    if (len != 1L && (len > total || (len > 0L && total %% len != 0L))) {
-      fail(ctx, sprintf("`%s` of `%s()` has shape %s, the site has %s: they do not recycle.", names(args)[k], name, shape_text(args[[k]]), paste(dim, collapse = " x ")))
-    }
-    if (len != 1L) args[[k]] <- stretch(args[[k]], total, ctx)
-  }
-  list(args = args, dim = if (length(dim) == 1L && is.null(shape) && total == 1L) integer() else dim, dimnames = shape$dimnames, length = total, N = total, K = 1L)
-}
-
-event_site <- function(dist, args, shape, ctx, name) {
-  K <- event_size(dist, args, ctx, name)
-  matrix_value <- dist$event == "matrix"
-  given <- shape$dim
-  if (is.null(shape)) {
-    if (is.na(K)) fail(ctx, sprintf("The size of the site is not known: give it, as in `%s(..., dim = 3)`.", name))
-    N <- events_implied(dist, args, K)
-  } else {
-    k <- if (matrix_value) given[1L] else given[length(given)]
-    if (length(given) > 2L || (matrix_value && length(given) == 2L && given[1L] != given[2L])) {
-      fail(ctx, sprintf("`dim = %s` is no shape of `%s()`.", statement_text(given), name))
-    }
-    if (!is.na(K) && K != k && K != 1L) fail(ctx, sprintf("`dim` asks for size %d, but the arguments of `%s()` have size %d.", k, name, K))
-    K <- k
-    N <- if (!matrix_value && length(given) == 2L) given[1L] else 1L
-  }
-  if (K < 1L) fail(ctx, sprintf("A site of `%s()` needs a size of at least 1.", name))
-  if (dist$support %in% c("simplex", "corr_cholesky") && K < 2L) fail(ctx, sprintf("A site of `%s()` needs a size of at least 2.", name))
-  args <- Map(function(x, arg) fit_event_arg(x, arg, N, K, ctx, name), args, dist$args)
-  dim <- if (matrix_value) c(K, K) else if (length(given) == 2L || N > 1L) c(N, K) else K
-  names <- if (matrix_value && length(shape$dimnames) == 1L) rep(shape$dimnames, 2L) else shape$dimnames
-  list(args = args, dim = as.integer(dim), dimnames = names, length = as.integer(prod(dim)), N = as.integer(N), K = as.integer(K))
-}
-
-events_implied <- function(dist, args, K) {
-  n <- mapply(function(arg, x) {
-    if (arg$event == "vector" && length(value_dim(x)) == 2L && value_dim(x)[2L] == K) value_dim(x)[1L] else 1L
-  }, dist$args, args)
-  as.integer(max(n))
-}
-
-# The site's node: the bijection from its coordinates in z to its support.
-add_site <- function(site, dist, ctx, bounds = NULL) {
-  b <- ctx$b
-  term <- add_term(b, site$name)
-  map <- switch(dist$support, simplex = "simplex", corr_cholesky = "corr_cholesky", "bounded")
-  dim <- if (length(site$dim) > 1L) site$dim
-  if (map == "bounded") {
-    if (is.null(bounds)) bounds <- site_bounds(dist, site, ctx)
-    site$free <- site$length
-    node <- add_node(b, "site_bounded", site$length, c(as_node(bounds$lower, ctx)$id, as_node(bounds$upper, ctx)$id), c(b$d, term), dim)
-    constant <- !is_node(bounds$lower) && !is_node(bounds$upper)
-    site$lower <- if (constant) rep_len(as.vector(bounds$lower), site$length)
-    site$upper <- if (constant) rep_len(as.vector(bounds$upper), site$length)
-    site$bounds <- c(as_node(bounds$lower, ctx)$id, as_node(bounds$upper, ctx)$id)
-    site$varies <- rep(TRUE, site$length)
-    coords <- element_labels(site$name, site$dim, site$dimnames)
-  } else {
-    site$free <- site$N * if (map == "simplex") site$K - 1L else (site$K * (site$K - 1L)) %/% 2L
-    node <- add_node(b, "site_vector", site$length, ints = c(b$d, term, bijection_codes[[map]], site$N, site$K), dim = dim)
-    coords <- free_labels(site, map)
-    site$varies <- if (map == "simplex") rep(TRUE, site$length) else as.vector(lower.tri(diag(site$K), diag = TRUE) & row(diag(site$K)) > 1L)
-  }
-  finish_site(site, node, map, coords, ctx)
-}
-
-# The site's entry, and its name for the statements that follow.
-finish_site <- function(site, node, map, coords, ctx) {
-  b <- ctx$b
-  node$dimnames <- site$dimnames
-  site$map <- map
-  site$offset <- b$d
-  site$labels <- element_labels(site$name, site$dim, site$dimnames)
-  site$coord_names <- coords
-  site$id <- node$id
-  b$d <- b$d + site$free
-  site$args <- lapply(site$args, compact_arg)
-  ctx$sites[[site$name]] <- site
-  assign(site$name, node, ctx$latent)
-  node
-}
-
-bijection_codes <- c(bounded = 0L, simplex = 1L, ordered = 2L, corr_cholesky = 3L)
-
-# What is kept of an argument: its node, or its value.
-compact_arg <- function(x) if (is_node(x)) x[c("id", "len")] else x
-
-free_labels <- function(site, map) {
-  if (map == "simplex") {
-    dim <- site$dim
-    dim[length(dim)] <- site$K - 1L
-    names <- site$dimnames
-    if (length(names)) names[length(dim)] <- list(names[[length(dim)]][seq_len(site$K - 1L)])
-    return(element_labels(site$name, dim, names))
-  }
-  at <- do.call(rbind, lapply(seq_len(site$K)[-1L], function(i) cbind(i, seq_len(i - 1L))))
-  sprintf("%s[%d,%d]", site$name, at[, 1L], at[, 2L])
-}
-
-# Bounds of an elementwise site: fixed by the support, or the arguments that set it.
-site_bounds <- function(dist, site, ctx) {
-  arg <- function(k, default) if (k > 0L) site$args[[k]] else default
-  bounds <- switch(dist$support,
-    real = , real_vector = list(lower = -Inf, upper = Inf),
-    positive = , nonnegative = , positive_vector = list(lower = 0, upper = Inf),
-    unit = , open_unit = list(lower = 0, upper = 1),
-    bounded = list(lower = arg(dist$lower_arg, -Inf), upper = arg(dist$upper_arg, Inf)),
-    fail(ctx, sprintf("A site with support '%s' cannot be latent in this version.", dist$support))
-  )
-  if (!is_node(bounds$lower) && !is_node(bounds$upper) && any(bounds$lower >= bounds$upper)) {
-    fail(ctx, sprintf("The lower bound of `%s` must be below its upper bound.", site$name))
-  }
-  bounds
+# The largest number among arguments that number the elements of the value; 0 without such arguments.
+largest_node <- function(dist, args, ctx, name) {
+  nodes <- args[vapply(dist$args, `[[`, "", "support") == "nodes"]
+  if (!length(nodes)) return(0L)
+  if (length(unique(lengths(nodes))) > 1L) fail(ctx, sprintf("%s of `%s()` must have the same length, not %s.", enumerate(names(nodes)), name, paste(lengths(nodes), collapse = " and ")))
+  as.integer(max(unlist(nodes)))
 }
 
 # ---- a density on data or on an expression ----------------------------------------------------------------------
@@ -301,6 +163,7 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
   x <- eval_left(left, ctx)
   fused <- eval_dist_args(dist_name, dist, exprs, ctx)
   args <- fused$args
+  stated <- dist_name
   if (!identical(fused$name, dist_name)) dist <- dist_table()[[dist_name <- fused$name]]
   check_left_dim(x, exprs, ctx)
   if (is_node(x) && dist$discrete) fail(ctx, sprintf("`%s` depends on a latent, but `%s()` is a discrete distribution.", statement_text(left), dist_name))
@@ -313,10 +176,10 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
     K <- event_size(dist, args, ctx, dist_name)
     size <- left_events(x, dist, K, left, dist_name, ctx)
     N <- size$N; K <- size$K
-    args <- Map(function(a, arg) fit_event_arg(a, arg, N, K, ctx, dist_name), args, dist$args)
+    args <- fit_event_args(args, dist, N, K, ctx, dist_name)
   }
   if (!is_node(x)) {
-    check_observed(x, dist, args, label, dist_name, ctx, if (dist$support == "category") K + dist$cutpoints else Inf)
+    check_observed(x, dist, args, label, stated, ctx, if (dist$support == "category") K + dist$cutpoints else Inf)
     ctx$observed[[length(ctx$observed) + 1L]] <- list(
       name = label, dist = dist_name, args = lapply(args, compact_arg), N = as.integer(N), K = as.integer(K),
       dim = dim(x), length = length(x), names = names(x))
@@ -388,22 +251,25 @@ left_events <- function(x, dist, K, left, name, ctx) {
   size
 }
 
-check_observed <- function(x, dist, args, label, dist_name, ctx, categories = Inf) {
+# `rows`: which rows of the data x is, when not all.
+check_observed <- function(x, dist, args, label, dist_name, ctx, categories = Inf, rows = NULL) {
   missing <- is.na(x)
   if (any(missing)) {
-    fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(missing), if (sum(missing) == 1L) "" else "s", first_rows(missing)),
+    fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(missing), if (sum(missing) == 1L) "" else "s", first_rows(missing, rows)),
          "Drop these rows before fitting, or make the missing values a latent site of their own.")
   }
   infinite <- is.infinite(x)
   if (any(infinite)) {
-    fail(ctx, sprintf("The observed `%s` has %d infinite value%s (first in %s).", label, sum(infinite), if (sum(infinite) == 1L) "" else "s", first_rows(infinite)))
+    fail(ctx, sprintf("The observed `%s` has %d infinite value%s (first in %s).", label, sum(infinite), if (sum(infinite) == 1L) "" else "s", first_rows(infinite, rows)))
   }
+  fault <- if (dist$support %in% names(matrix_kinds)) matrix_fault(x, dist$support)
+  if (!is.null(fault)) fail(ctx, sprintf("The observed `%s` is outside the support of `%s()`: it must be %s, but %s.", label, dist_name, matrix_kinds[[dist$support]], fault))
   data_args <- lapply(args, function(a) if (!is_node(a)) as.vector(a))
   bad <- outside_support(dist, x, data_args, categories)
   if (any(bad)) {
     at <- which(as.vector(bad))
     fail(ctx, sprintf("The observed `%s` has %d value%s outside the support of `%s()` (first in %s): %s.", label, length(at), if (length(at) == 1L) "" else "s",
-                      dist_name, first_rows(bad), paste(format(utils::head(as.vector(x)[at], 3L)), collapse = ", ")),
+                      dist_name, first_rows(bad, rows), paste(format(utils::head(as.vector(x)[at], 3L)), collapse = ", ")),
          sprintf("It takes %s.", support_text(dist)))
   }
   if (dist$support == "count_vector") check_totals(x, args[[dist$size_arg]], label, ctx)
@@ -415,8 +281,9 @@ check_totals <- function(x, size, label, ctx) {
   if (any(bad)) fail(ctx, sprintf("The counts of `%s` do not sum to `size` (first in %s).", label, first_rows(bad)))
 }
 
-first_rows <- function(bad) {
+first_rows <- function(bad, of = NULL) {
   rows <- if (is.matrix(bad)) which(rowSums(bad) > 0) else which(bad)
+  if (!is.null(of)) rows <- of[rows]
   paste0(if (length(rows) == 1L) "row " else "rows ", paste(utils::head(rows, 5L), collapse = ", "), if (length(rows) > 5L) ", ...")
 }
 

@@ -27,7 +27,8 @@ shape_value <- function(x, part) {
 unconstrain_site <- function(compiled, site, value, z) {
   out <- bijection_inverse(compiled, site, value, z)
   if (any(out$status != 0L)) {
-    stop(sprintf("The value of `%s` is outside its support: %s.", site$name, bounds_text(site)), call. = FALSE)
+    fault <- if (site$map %in% names(matrix_kinds)) matrix_fault(matrix(value, site$K), site$map)
+    stop(sprintf("The value of `%s` is outside its support: %s.", site$name, paste(c(bounds_text(site), fault), collapse = ", but ")), call. = FALSE)
   }
   out$x
 }
@@ -39,7 +40,7 @@ bijection_inverse <- function(compiled, site, value, z) {
   }
   if (site$map != "bounded") {
     events <- matrix(as.double(value), site$N)
-    if (site$map %in% c("corr_cholesky", "ordered")) events <- matrix(as.double(value), 1L)
+    if (site$map %in% c("corr_cholesky", "corr_matrix", "cov_matrix", "ordered")) events <- matrix(as.double(value), 1L)
     out <- .Call(fullrank_bijection, bijection_codes[[site$map]], events, NULL, NULL, site$K, "inverse")
     return(list(x = as.vector(out$x), status = out$status))
   }
@@ -57,7 +58,7 @@ site_bounds_at <- function(compiled, site, z) {
 bounds_text <- function(site) {
   switch(site$map,
     simplex = "it must be positive and sum to 1", ordered = "it must increase", ordered_above = "it must increase, from its lower bound",
-    corr_cholesky = "it must be the Cholesky factor of a correlation matrix",
+    corr_cholesky = , corr_matrix = , cov_matrix = paste("it must be", matrix_kinds[[site$map]]),
     if (is.null(site$lower)) "it must lie between its bounds"
     else sprintf("it must lie between %s and %s", format(min(site$lower)), format(max(site$upper))))
 }

@@ -5,9 +5,9 @@
 #'
 #' For a site whose elements are each a monotone function of one coordinate of z (real, positive, or between constant bounds) everything
 #' is deterministic: closed forms for the Normal and the lognormal, the trapezoidal rule for the logistic-normal (to about
-#' 1e-12 of the interval). Other sites (simplex, ordered, correlation, bounds that depend on another site) and deterministic values that were kept
+#' 1e-12 of the interval). Other sites (simplex, ordered, correlation, covariance, bounds that depend on another site) and deterministic values that were kept
 #' are summarised from 4,000 draws, with the Monte Carlo standard error of the mean in `mcse`. Elements that are constant,
-#' such as the zeros above the diagonal of a Cholesky factor, have no row.
+#' such as the zeros above the diagonal of a Cholesky factor or the ones of a correlation matrix, have no row.
 #'
 #' A lognormal with a large spread has a mean far above its median, and a standard deviation that is larger still: where the two
 #' disagree, the quantiles are what to read.

@@ -19,19 +19,42 @@ wrapped_statement <- function(left, call, ctx) {
   x <- eval_left(left, ctx)
   label <- if (is.symbol(left)) as.character(left) else statement_text(left)
   if (!is.null(d$shape) && prod(d$shape$dim) != value_length(x)) fail(ctx, sprintf("`dim` asks for %s, but the left side has shape %s.", paste(d$shape$dim, collapse = " x "), shape_text(x)))
-  n <- value_length(x)
+  d <- settle_events(d, x, left, ctx)
+  n <- events_of(d, value_length(x))
   check_wrapped(x, d, n, label, ctx)
   if (!is_node(x)) {
-    ctx$observed[[length(ctx$observed) + 1L]] <- list(name = label, dist = NULL, wrapped = compact_wrapped(d), N = n, K = 1L, dim = dim(x), length = n, names = names(x))
+    ctx$observed[[length(ctx$observed) + 1L]] <- list(name = label, dist = NULL, wrapped = compact_wrapped(d), N = n, K = 1L, dim = dim(x), length = value_length(x), names = names(x))
   }
   if (n) add_node(ctx$b, "target", 1L, as_node(log_prob_of(x, d, n, ctx), ctx)$id, add_term(ctx$b, label))
 }
 
+# Distributions of vectors and of categories inside a mixture: their number of events N and its size K, from the left side.
+settle_events <- function(d, x, left, ctx) {
+  if (!is.null(d$wrapper)) {
+    d$parts <- lapply(d$parts, settle_events, x, left, ctx)
+    vectors <- vapply(plain_leaves(d), function(leaf) dist_table()[[leaf$dist]]$event == "vector", NA)
+    if (any(vectors) && !all(vectors)) fail(ctx, sprintf("`%s()` mixes distributions of vectors with distributions of single numbers.", d$wrapper))
+    return(d)
+  }
+  dist <- dist_table()[[d$dist]]
+  if (dist$by_rows) return(d)
+  size <- left_events(x, dist, event_size(dist, d$args, ctx, d$stated), left, d$stated, ctx)
+  d$args <- fit_event_args(d$args, dist, size$N, size$K, ctx, d$stated)
+  c(d, lapply(size, as.integer))
+}
+
+# How many values, or vectors, a wrapped distribution sees in so many numbers.
+events_of <- function(d, length) {
+  leaf <- plain_leaves(d)[[1L]]
+  if (is.null(leaf$N)) length else leaf$N
+}
+
 # ---- reading -----------------------------------------------------------------------------------------------------------
 
-eval_wrapped <- function(call, ctx) {
+# `vectors`: whether distributions of vectors and of categories may stand here, in mixtures all the way up.
+eval_wrapped <- function(call, ctx, vectors = TRUE) {
   name <- statement_head(call)
-  if (!is_wrapper(name)) return(eval_plain(call, ctx))
+  if (!is_wrapper(name)) return(eval_plain(call, ctx, vectors))
   args <- tryCatch(as.list(match.call(wrapper_forms[[name]], call, expand.dots = FALSE))[-1L],
                    error = function(e) fail(ctx, sprintf("`%s()` could not be read: %s.", name, conditionMessage(e)), sprintf("It takes %s.", enumerate(setdiff(names(formals(wrapper_forms[[name]])), "...")))))
   inside <- if (name == "mixture") args$... else list(args$dist)
@@ -44,7 +67,7 @@ eval_wrapped <- function(call, ctx) {
   })
   for (bound in setdiff(c("lower", "upper"), names(extra))) if (bound %in% names(formals(wrapper_forms[[name]]))) extra[[bound]] <- if (bound == "lower") -Inf else Inf
   check_extra(extra, name, ctx)
-  list(wrapper = name, parts = lapply(unname(inside), eval_wrapped, ctx), extra = extra, shape = if (!is.null(args$dim)) eval_dim(args$dim, ctx))
+  list(wrapper = name, parts = lapply(unname(inside), eval_wrapped, ctx, vectors = vectors && name == "mixture"), extra = extra, shape = if (!is.null(args$dim)) eval_dim(args$dim, ctx))
 }
 
 wrapper_example <- function(name) {
@@ -52,14 +75,16 @@ wrapper_example <- function(name) {
          mixture = "mixture(c(0.3, 0.7), normal(0, 1), normal(4, 1))", ordered = "ordered(normal(0, 5), dim = 3)")
 }
 
-eval_plain <- function(call, ctx) {
+eval_plain <- function(call, ctx, vectors) {
   name <- dist_name(call, ctx)
   dist <- dist_table()[[name]]
-  if (!dist$by_rows) fail(ctx, sprintf("`%s()` cannot be wrapped: only distributions of single numbers can.", name))
+  if (!dist$by_rows && (!vectors || dist$event == "matrix")) {
+    fail(ctx, sprintf("`%s()` cannot be wrapped: only distributions of single numbers can%s.", name, if (dist$event == "matrix") "" else ", and others by `mixture()` alone"))
+  }
   exprs <- match_dist_args(name, call, function(...) fail(ctx, ...))
   if (!is.null(exprs$dim)) fail(ctx, "`dim` belongs to the wrapper, not to the distribution inside.")
   fused <- eval_dist_args(name, dist, exprs, ctx)
-  list(dist = fused$name, args = fused$args)
+  list(dist = fused$name, args = fused$args, stated = name)
 }
 
 check_extra <- function(extra, name, ctx) {
@@ -88,14 +113,20 @@ log_prob_of <- function(x, d, n, ctx) {
 dist_args_at <- function(d, rows, n, ctx) lapply(d$args, function(a) if (value_length(a) == 1L) a else pick(ctx, stretch(a, n, ctx), rows))
 
 plain_log_prob <- function(x, d, n, ctx) {
-  dist <- dist_table()[[d$dist]]
+  if (!is.null(d$N)) return(log_prob_node("log_prob_event", x, d$args, c(d$N, d$K), d, n, ctx))
   args <- lapply(d$args, function(a) if (value_length(a) == 1L) a else if (n %% value_length(a) == 0L) stretch(a, n, ctx) else fail(ctx, sprintf("Shapes %s and %d of `%s()` do not recycle.", shape_text(a), n, d$dist)))
   data_only <- !is_node(x) && !any(vapply(args, is_node, NA))
   if (data_only) return(.Call(fullrank_dist_log_prob, d$dist, x + 0, lapply(unname(args), function(a) as.double(a)), FALSE, 1L)$log_prob)
+  log_prob_node("log_prob", x, args, integer(), d, n, ctx)
+}
+
+# The part of a mass that depends on data alone is added by a constant, which the node names for the oracle (-1: none).
+log_prob_node <- function(op, x, args, shape, d, n, ctx) {
+  base <- if (!is_node(x) && dist_table()[[d$dist]]$discrete) .Call(fullrank_dist_base, d$dist, x + 0, lapply(unname(args), function(a) if (is_node(a)) NULL else a + 0))
+  base <- if (any(base != 0)) as_node(base, ctx)
   ids <- vapply(c(list(x), unname(args)), function(v) as_node(v, ctx)$id, 0L)
-  node <- add_node(ctx$b, "log_prob", n, ids, add_dist(ctx$b, d$dist))
-  base <- if (!is_node(x) && dist$discrete) .Call(fullrank_dist_base, d$dist, as.double(x), lapply(unname(args), function(a) if (is_node(a)) NULL else as.double(a)))
-  if (is.null(base) || all(base == 0)) node else binary(ctx, "add", node, base, "+")
+  node <- add_node(ctx$b, op, n, ids, c(add_dist(ctx$b, d$dist), shape, if (is.null(base)) -1L else ctx$b$ints[[base$id + 1L]]))
+  if (is.null(base)) node else binary(ctx, "add", node, base, "+")
 }
 
 # Data outside the bounds (the zeros of a zero-inflated count above 0, say) have density 0.
@@ -113,11 +144,26 @@ truncated_log_prob <- function(x, d, n, ctx) {
 # log P(lower <= X <= upper): as long as its longest argument.
 interval_log_prob <- function(d, lower, upper, ctx) {
   if (!is.null(d$wrapper)) fail(ctx, "`truncated()` and `censored()` go around a distribution of the table, not around another wrapper.")
+  check_interval(d, ctx)
   values <- c(list(lower, upper), unname(d$args))
   n <- max(vapply(values, value_length, 0L))
   values <- lapply(values, function(v) if (value_length(v) == 1L) v else stretch(v, n, ctx))
   ids <- vapply(values, function(v) as_node(v, ctx)$id, 0L)
   add_node(ctx$b, "log_interval", n, ids, add_dist(ctx$b, d$dist))
+}
+
+# A distribution function is needed, and its derivative in every argument that depends on a latent.
+check_interval <- function(d, ctx) {
+  dist <- dist_table()[[d$dist]]
+  if (!dist$cdf) {
+    fail(ctx, sprintf("`%s()` cannot be truncated or censored: its distribution function is not available.", d$dist),
+         if (length(intersect(c("lower", "upper"), vapply(dist$args, `[[`, "", "name")))) sprintf("It has bounds of its own: `%s(lower, upper)`.", d$dist))
+  }
+  without <- Filter(function(k) is_node(d$args[[k]]) && !dist$args[[k]]$cdf_partial, seq_along(d$args))
+  if (length(without)) {
+    fail(ctx, sprintf("`%s` of `%s()` depends on a latent, but inside `truncated()` and `censored()` it must be data: the distribution function has no derivative in it.",
+                      dist$args[[without[1L]]]$name, d$dist))
+  }
 }
 
 # Values put together from parts that stand on some rows each.
@@ -190,19 +236,19 @@ with_dim_any <- function(x) if (is_node(x)) with_dim(x, NULL) else as.vector(x)
 
 # ---- checks of what is observed ------------------------------------------------------------------------------------------
 
-check_wrapped <- function(x, d, n, label, ctx) {
+check_wrapped <- function(x, d, n, label, ctx, rows = NULL) {
   if (is_node(x)) return()
   if (anyNA(x)) fail(ctx, sprintf("The observed `%s` has %d missing value%s (first in %s).", label, sum(is.na(x)), if (sum(is.na(x)) == 1L) "" else "s", first_rows(is.na(x))))
   if (is.null(d$wrapper)) {
     args <- lapply(d$args, function(a) if (!is_node(a)) as.vector(a))
-    return(check_observed(x, dist_table()[[d$dist]], args, label, d$dist, ctx))
+    return(check_observed(x, dist_table()[[d$dist]], args, label, d$stated, ctx, rows = rows))
   }
   if (d$wrapper == "truncated" && !is_node(d$extra$lower) && !is_node(d$extra$upper)) {
     bad <- x < d$extra$lower | x > d$extra$upper
     if (any(bad)) fail(ctx, sprintf("The observed `%s` has %d value%s outside the bounds of `truncated()` (first in %s).", label, sum(bad), if (sum(bad) == 1L) "" else "s", first_rows(bad)))
   }
-  if (d$wrapper %in% c("truncated", "censored", "mixture")) for (p in d$parts) check_wrapped(if (d$wrapper == "mixture") x[0L] else x, p, n, label, ctx)
-  if (d$wrapper == "zero_inflated") check_wrapped(x[x != 0], within_rows(d$parts[[1L]], which(x != 0), n), n, label, ctx)
+  if (d$wrapper %in% c("truncated", "censored")) for (p in d$parts) check_wrapped(x, p, n, label, ctx, rows)
+  if (d$wrapper == "zero_inflated") check_wrapped(x[x != 0], within_rows(d$parts[[1L]], which(x != 0), n), n, label, ctx, if (is.null(rows)) which(x != 0) else rows[x != 0])
 }
 
 # Data arguments at some rows, for checks.
@@ -216,6 +262,7 @@ within_rows <- function(d, rows, n) {
 wrapped_site <- function(name, d, ctx) {
   if (d$wrapper %in% c("censored", "zero_inflated")) fail(ctx, sprintf("A latent site cannot be `%s()`: it would have single values with a probability of their own.", d$wrapper))
   leaves <- plain_leaves(d)
+  for (leaf in leaves) if (!dist_table()[[leaf$dist]]$by_rows && !dist_table()[[leaf$dist]]$discrete) fail(ctx, sprintf("The latent site `%s` cannot be a mixture of `%s()`: state its parts as sites, or add the density by `target()`.", name, leaf$dist))
   for (leaf in leaves) if (dist_table()[[leaf$dist]]$discrete) fail(ctx, sprintf("The latent site `%s` has the discrete distribution `%s()`, which has no gradient.", name, leaf$dist))
   args <- c(unlist(lapply(leaves, `[[`, "args"), recursive = FALSE), if (d$wrapper == "truncated") d$extra)
   site <- scalar_site(args[vapply(args, value_length, 0L) > 0L], d$shape, ctx, leaves[[1L]]$dist)
@@ -270,18 +317,21 @@ ordered_site <- function(site, d, ctx) {
 # ---- samples ------------------------------------------------------------------------------------------------------------------
 
 compact_wrapped <- function(d) {
-  if (is.null(d$wrapper)) return(list(dist = d$dist, args = lapply(d$args, compact_arg)))
+  if (is.null(d$wrapper)) return(c(list(dist = d$dist, args = lapply(d$args, compact_arg)), d[c("N", "K")][!is.null(d$N)]))
   list(wrapper = d$wrapper, parts = lapply(d$parts, compact_wrapped), extra = lapply(d$extra, compact_arg))
 }
 
-# One draw at each row of z: S x n.
+# One draw at each row of z: S x n, for vectors S x (n K).
 sample_wrapped <- function(compiled, d, n, z, seed, stream) {
   S <- nrow(z)
   spread <- function(a) {
     v <- arg_values(compiled, a, z)
     if (ncol(v) == n) v else v[, rep_len(seq_len(ncol(v)), n), drop = FALSE]
   }
-  if (is.null(d$wrapper)) return(sample_statement(compiled, list(dist = d$dist, args = d$args, length = n), z, seed, stream, 0))
+  if (is.null(d$wrapper)) {
+    length <- if (is.null(d$N) || dist_table()[[d$dist]]$event == "scalar") n else d$N * d$K
+    return(sample_statement(compiled, c(list(dist = d$dist, args = d$args, length = length), d[c("N", "K")]), z, seed, stream, 0))
+  }
   part <- function(k, at = seed) sample_wrapped(compiled, d$parts[[k]], n, z, mix_seed(at, k), stream)
   uniform <- function() matrix(uniform_numbers(S * n, mix_seed(seed, 991)), S)
   switch(d$wrapper,
@@ -312,7 +362,7 @@ sample_mixture <- function(part, weights, K, n, u) {
   x <- part(1L)
   passed <- weight(1L)
   for (k in seq_len(K)[-1L]) {
-    later <- u * total > passed
+    later <- (u * total > passed)[, rep(seq_len(n), ncol(x) %/% n)]
     x[later] <- part(k)[later]
     passed <- passed + weight(k)
   }

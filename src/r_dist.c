@@ -47,27 +47,29 @@ static const char *const support_names[] = {
 };
 static const char *const event_names[] = {"scalar", "vector", "matrix", "whole"};
 
-static SEXP arg_entry(const fr_dist_arg *arg)
+/* cdf_partial: the distribution function has a derivative in this argument. */
+static SEXP arg_entry(const fr_dist_arg *arg, int cdf_partial)
 {
-  static const char *const names[] = {"name", "support", "event", "default", "data_only"};
-  SEXP out = PROTECT(Rf_allocVector(VECSXP, 5));
+  static const char *const names[] = {"name", "support", "event", "default", "data_only", "cdf_partial"};
+  SEXP out = PROTECT(Rf_allocVector(VECSXP, 6));
   SET_VECTOR_ELT(out, 0, Rf_mkString(arg->name));
   SET_VECTOR_ELT(out, 1, Rf_mkString(support_names[arg->support]));
   SET_VECTOR_ELT(out, 2, Rf_mkString(event_names[arg->event]));
   SET_VECTOR_ELT(out, 3, Rf_ScalarReal(arg->missing));
   SET_VECTOR_ELT(out, 4, Rf_ScalarLogical(arg->data_only));
-  set_names(out, 5, names);
+  SET_VECTOR_ELT(out, 5, Rf_ScalarLogical(cdf_partial));
+  set_names(out, 6, names);
   UNPROTECT(1);
   return out;
 }
 
 static SEXP dist_entry(const fr_dist *dist)
 {
-  static const char *const names[] = {"args", "support", "event", "lower_arg", "upper_arg", "size_arg", "discrete", "cutpoints", "by_rows"};
-  SEXP out = PROTECT(Rf_allocVector(VECSXP, 9));
+  static const char *const names[] = {"args", "support", "event", "lower_arg", "upper_arg", "size_arg", "discrete", "cutpoints", "by_rows", "cdf"};
+  SEXP out = PROTECT(Rf_allocVector(VECSXP, 10));
   SEXP args = Rf_allocVector(VECSXP, dist->n_args);
   SET_VECTOR_ELT(out, 0, args);
-  for (int i = 0; i < dist->n_args; i++) SET_VECTOR_ELT(args, i, arg_entry(&dist->arg[i]));
+  for (int i = 0; i < dist->n_args; i++) SET_VECTOR_ELT(args, i, arg_entry(&dist->arg[i], (int)(dist->cdf_partials >> i & 1u)));
   SET_VECTOR_ELT(out, 1, Rf_mkString(support_names[dist->support]));
   SET_VECTOR_ELT(out, 2, Rf_mkString(event_names[dist->event]));
   SET_VECTOR_ELT(out, 3, Rf_ScalarInteger(dist->lower_arg + 1));
@@ -76,7 +78,8 @@ static SEXP dist_entry(const fr_dist *dist)
   SET_VECTOR_ELT(out, 6, Rf_ScalarLogical(dist->discrete));
   SET_VECTOR_ELT(out, 7, Rf_ScalarInteger(dist->cutpoints));
   SET_VECTOR_ELT(out, 8, Rf_ScalarLogical(dist->rows != NULL));
-  set_names(out, 9, names);
+  SET_VECTOR_ELT(out, 9, Rf_ScalarLogical(dist->cdf != NULL));
+  set_names(out, 10, names);
   UNPROTECT(1);
   return out;
 }

@@ -218,7 +218,7 @@ SEXP fullrank_bijection(SEXP code, SEXP x, SEXP lower, SEXP upper, SEXP K, SEXP 
   const double *from = real_matrix(x, inverse ? values : n_free, "x");
   const int n = Rf_nrows(x);
   const char *forward_names[] = {"y", "log_det", ""}, *inverse_names[] = {"x", "status", ""};
-  double *a = fr_work((size_t)n_free), *b = fr_work((size_t)values), *work = fr_work(fr_bijection_work(size));
+  double *a = fr_work((size_t)n_free), *b = fr_work((size_t)values), *work = fr_work(fr_bijection_work(map, size));
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, inverse ? inverse_names : forward_names));
   double *to = new_element(out, 0, n, inverse ? n_free : values);
   SET_VECTOR_ELT(out, 1, Rf_allocVector(inverse ? INTSXP : REALSXP, n));
@@ -267,7 +267,7 @@ SEXP fullrank_bijection_reverse(SEXP code, SEXP x, SEXP y_bar, SEXP log_det_bar,
   const double *lb = real_of_length(log_det_bar, n, "log_det_bar");
   if (Rf_nrows(y_bar) != n) Rf_error("internal: 'y_bar' does not have the rows of 'x'");
   double *a = fr_work((size_t)n_free), *b = fr_work((size_t)values), *bar = fr_work((size_t)values), log_det;
-  double *x_bar = fr_work((size_t)n_free), *work = fr_work(fr_bijection_work(size));
+  double *x_bar = fr_work((size_t)n_free), *work = fr_work(fr_bijection_work(map, size));
   SEXP out = PROTECT(Rf_allocMatrix(REALSXP, n, n_free));
   for (int i = 0; i < n; i++) {
     read_row(from, n, i, n_free, a);

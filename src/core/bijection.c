@@ -236,12 +236,136 @@ static int corr_inverse(int K, const double *y, double *x, double *work)
   return FR_OK;
 }
 
+/* ---- symmetric matrices: y = L L' ---- */
+
+/* All of y from L's lower triangle. */
+static void square_of(int K, const double *L, double *y)
+{
+  for (int j = 0; j < K; j++)
+    for (int i = j; i < K; i++) {
+      double s = 0.0;
+      for (int k = 0; k <= j; k++) s += L[i + k * K] * L[j + k * K];
+      y[i + j * K] = y[j + i * K] = s;
+    }
+}
+
+/* The lower triangle of (ybar + ybar') L, which is L's adjoint; 0 above. */
+static void square_adjoint(int K, const double *L, const double *ybar, double *Lbar)
+{
+  for (int j = 0; j < K; j++)
+    for (int i = 0; i < K; i++) {
+      double s = 0.0;
+      if (i >= j)
+        for (int k = j; k < K; k++) s += (ybar[i + k * K] + ybar[k + i * K]) * L[k + j * K];
+      Lbar[i + j * K] = s;
+    }
+}
+
+/* y = L L'; FR_ERR_DOMAIN unless y is symmetric, to rounding, and positive definite. */
+static int lower_factor(int K, const double *y, double *L)
+{
+  memset(L, 0, (size_t)K * K * sizeof(double));
+  for (int j = 0; j < K; j++)
+    for (int i = j; i < K; i++) {
+      const double low = y[i + j * K], high = y[j + i * K];
+      double s = low;
+      if (!(fabs(low - high) <= TOLERANCE * sqrt(fabs(y[i + i * K])) * sqrt(fabs(y[j + j * K])))) return FR_ERR_DOMAIN;
+      for (int k = 0; k < j; k++) s -= L[i + k * K] * L[j + k * K];
+      if (i == j && !(s > 0.0 && isfinite(s))) return FR_ERR_DOMAIN;
+      L[i + j * K] = i == j ? sqrt(s) : s / L[j + j * K];
+    }
+  return FR_OK;
+}
+
+/* The factor's log determinant and sum over i of (K - 1 - i) log L_ii, log L_ii being the sum of row i's log sech:
+ * together sum_{i > j} (K - j) log sech(x_ij). work: L, then what the factor's map needs. */
+static void corr_matrix_forward(int K, const double *x, double *y, double *log_det, double *work)
+{
+  double sum = 0.0, factor_log_det;
+  corr_forward(K, x, work, &factor_log_det, work + K * K);
+  square_of(K, work, y);
+  for (int i = 0; i < K; i++) {
+    y[i + i * K] = 1.0;
+    for (int j = 0; j < i; j++, x++) sum += (K - j) * log_sech(*x);
+  }
+  *log_det = sum;
+}
+
+/* The diagonal of y does not move, so its adjoint is left out. work: L, its adjoint, the factor's map's. */
+static void corr_matrix_reverse(int K, const double *x, const double *y, const double *ybar, double ldbar, double *xbar,
+                                double *work)
+{
+  double *L = work, *Lbar = L + K * K, *rest = Lbar + K * K, *off = rest + K, factor_log_det;
+  (void)y;
+  corr_forward(K, x, L, &factor_log_det, rest);
+  memcpy(off, ybar, (size_t)K * K * sizeof(double));
+  for (int i = 0; i < K; i++) off[i + i * K] = 0.0;
+  square_adjoint(K, L, off, Lbar);
+  corr_reverse(K, x, L, Lbar, 0.0, xbar, rest);
+  for (int i = 0; i < K; i++)
+    for (int j = 0; j < i; j++, x++, xbar++) *xbar -= ldbar * (K - j) * tanh(*x);
+}
+
+static int corr_matrix_inverse(int K, const double *y, double *x, double *work)
+{
+  for (int i = 0; i < K; i++)
+    if (!(fabs(y[i + i * K] - 1.0) <= TOLERANCE)) return FR_ERR_DOMAIN;
+  int status = lower_factor(K, y, work);
+  return status == FR_OK ? corr_inverse(K, work, x, work + K * K) : status;
+}
+
+static int cov_free(int K) { return K * (K + 1) / 2; }
+
+/* log_det = K log 2 + sum over i of (K - i + 1) x_ii (rows from 0): 1 of it from exp, K - i from the square. */
+static void cov_forward(int K, const double *x, double *y, double *log_det, double *work)
+{
+  double *L = work, sum = K * FR_LN_2;
+  memset(L, 0, (size_t)K * K * sizeof(double));
+  for (int i = 0; i < K; i++) {
+    for (int j = 0; j < i; j++) L[i + j * K] = *x++;
+    sum += (K - i + 1) * *x;
+    L[i + i * K] = exp(*x++);
+  }
+  square_of(K, L, y);
+  *log_det = sum;
+}
+
+static void cov_reverse(int K, const double *x, const double *y, const double *ybar, double ldbar, double *xbar,
+                        double *work)
+{
+  double *L = work, *Lbar = L + K * K;
+  (void)y;
+  const double *at = x;
+  memset(L, 0, (size_t)K * K * sizeof(double));
+  for (int i = 0; i < K; i++)
+    for (int j = 0; j <= i; j++, at++) L[i + j * K] = i == j ? exp(*at) : *at;
+  square_adjoint(K, L, ybar, Lbar);
+  for (int i = 0; i < K; i++) {
+    for (int j = 0; j < i; j++) *xbar++ += Lbar[i + j * K];
+    *xbar++ += Lbar[i + i * K] * L[i + i * K] + ldbar * (K - i + 1);
+  }
+}
+
+static int cov_inverse(int K, const double *y, double *x, double *work)
+{
+  int status = lower_factor(K, y, work);
+  if (status != FR_OK) return status;
+  for (int i = 0; i < K; i++)
+    for (int j = 0; j <= i; j++, x++) {
+      *x = i == j ? log(work[i + i * K]) : work[i + j * K];
+      if (!isfinite(*x)) return FR_ERR_DOMAIN;
+    }
+  return FR_OK;
+}
+
 /* ---- table ---- */
 
 static const fr_bijection bijections[FR_BIJ_COUNT] = {
-  [FR_BIJ_SIMPLEX] = {"simplex", simplex_free, same_size, simplex_forward, simplex_reverse, simplex_inverse},
-  [FR_BIJ_ORDERED] = {"ordered", same_size, same_size, ordered_forward, ordered_reverse, ordered_inverse},
-  [FR_BIJ_CORR_CHOLESKY] = {"corr_cholesky", corr_free, square_size, corr_forward, corr_reverse, corr_inverse},
+  [FR_BIJ_SIMPLEX] = {"simplex", simplex_free, same_size, simplex_forward, simplex_reverse, simplex_inverse, 0},
+  [FR_BIJ_ORDERED] = {"ordered", same_size, same_size, ordered_forward, ordered_reverse, ordered_inverse, 0},
+  [FR_BIJ_CORR_CHOLESKY] = {"corr_cholesky", corr_free, square_size, corr_forward, corr_reverse, corr_inverse, 0},
+  [FR_BIJ_CORR_MATRIX] = {"corr_matrix", corr_free, square_size, corr_matrix_forward, corr_matrix_reverse, corr_matrix_inverse, 3},
+  [FR_BIJ_COV_MATRIX] = {"cov_matrix", cov_free, square_size, cov_forward, cov_reverse, cov_inverse, 2},
 };
 
 const fr_bijection *fr_bijection_get(int code)
@@ -249,7 +373,8 @@ const fr_bijection *fr_bijection_get(int code)
   return code > FR_BIJ_BOUNDED && code < FR_BIJ_COUNT ? &bijections[code] : NULL;
 }
 
-size_t fr_bijection_work(int K)
+size_t fr_bijection_work(const fr_bijection *map, int K)
 {
-  return K > 1 ? (size_t)K : 1;
+  const size_t n = K > 1 ? (size_t)K : 1;
+  return n + (size_t)map->work_matrices * n * n;
 }

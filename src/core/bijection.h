@@ -14,6 +14,8 @@ enum fr_bijection_code {
   FR_BIJ_SIMPLEX = 1,
   FR_BIJ_ORDERED = 2,
   FR_BIJ_CORR_CHOLESKY = 3,
+  FR_BIJ_CORR_MATRIX = 4,      /* L L' of FR_BIJ_CORR_CHOLESKY's L */
+  FR_BIJ_COV_MATRIX = 5,       /* PyTorch's positive_definite: L L', L's lower triangle packed row by row, its diagonal exp(x) */
   FR_BIJ_COUNT
 };
 
@@ -33,7 +35,9 @@ int fr_bounded_inverse(double y, double lower, double upper, double *x);
  *   reverse: adds to xbar[free_size(K)] the vector-Jacobian product of ybar[value_size(K)] and ldbar times
  *            the gradient of the log determinant; x and y as forward left them
  *   inverse: y -> x; FR_ERR_DOMAIN when y is outside the support (beyond rounding: 1e-8 relative)
- * work: fr_bijection_work(K) doubles. Cost O(value_size). */
+ * A log determinant is that of the derivative of the values that move freely: a simplex without its last entry, the
+ * strict lower triangle of a correlation matrix or its factor, a covariance matrix's lower triangle and diagonal.
+ * work: fr_bijection_work(map, K) doubles. Cost O(value_size), for symmetric matrices O(K^3). */
 typedef struct {
   const char *name;
   int (*free_size)(int K);
@@ -41,10 +45,11 @@ typedef struct {
   void (*forward)(int K, const double *x, double *y, double *log_det, double *work);
   void (*reverse)(int K, const double *x, const double *y, const double *ybar, double ldbar, double *xbar, double *work);
   int (*inverse)(int K, const double *y, double *x, double *work);
+  int work_matrices;  /* K x K matrices of workspace, beside K doubles */
 } fr_bijection;
 
 /* NULL for FR_BIJ_BOUNDED, which is elementwise, and for codes outside the enum. */
 const fr_bijection *fr_bijection_get(int code);
-size_t fr_bijection_work(int K);
+size_t fr_bijection_work(const fr_bijection *map, int K);
 
 #endif

@@ -80,11 +80,11 @@
   X(SCAN_LOAD, "scan_load", 0, LEAF)    \
   /* into memory; ints: slot in the first iteration, those of the others follow */ \
   X(SCAN_STORE, "scan_store", 1, LEAF)  \
-  /* y_i = log density; args: value, arguments; ints: distribution */ \
+  /* y_i = log density less its base; args: value, arguments; ints: distribution, constant with the base (-1: 0) */ \
   X(LOG_PROB, "log_prob", -1, DIST)     \
   /* y_i = log P(lower <= X <= upper); args: lower, upper, arguments; ints: distribution */ \
   X(LOG_INTERVAL, "log_interval", -1, DIST) \
-  /* y_e = log density of event e; args: value, arguments; ints: distribution, events N, size K */ \
+  /* the same of event e; ints: distribution, events N, size K, constant with the base (-1: 0) */ \
   X(LOG_PROB_EVENT, "log_prob_event", -1, ARRAY) \
   /* args: value, arguments; ints: distribution, term */ \
   X(DENSITY, "density", -1, TERM)       \

@@ -126,7 +126,7 @@ static int check_log_prob(const fr_program_spec *s, int i, const int *ints, int 
   const fr_dist *dist = s->dist[ints[0]];
   if (n_args != dist->n_args + (op == FR_OP_LOG_INTERVAL ? 2 : 1)) return FR_ERR_ARGUMENT;
   if (op == FR_OP_LOG_PROB_EVENT)
-    return dist->events && n_ints == 3 && s->len[i] == ints[1] ? check_event(s, i, dist, ints + 1) : FR_ERR_ARGUMENT;
+    return dist->events && n_ints == 4 && s->len[i] == ints[1] ? check_event(s, i, dist, ints + 1) : FR_ERR_ARGUMENT;
   if (op == FR_OP_LOG_INTERVAL ? !dist->cdf : !dist->rows) return FR_ERR_ARGUMENT;
   return s->len[i] == density_rows(s, i) && lengths_recycle(s, i, n_args, s->len[i]) ? FR_OK : FR_ERR_ARGUMENT;
 }
@@ -373,19 +373,19 @@ static void measure_events(fr_program *p)
   for (int i = 0; i < s->n_nodes; i++) {
     const int *ints = s->ints + s->int_start[i];
     size_t values = 0, scratch = scratch_of(s, i);
-    int K = 0;
     if (scratch > p->max_scratch) p->max_scratch = scratch;
     if (s->op[i] == FR_OP_DENSITY_EVENT || s->op[i] == FR_OP_LOG_PROB_EVENT) {
-      K = ints[s->op[i] == FR_OP_DENSITY_EVENT ? 3 : 2];
+      int K = ints[s->op[i] == FR_OP_DENSITY_EVENT ? 3 : 2];
       size_t work = fr_dist_work(s->dist[ints[0]], K);
       if (work > p->max_dist_work) p->max_dist_work = work;
       for (int k = s->arg_start[i]; k < s->arg_start[i + 1]; k++) values += 2 * (size_t)s->len[s->arg[k]];
     } else if (s->op[i] == FR_OP_SITE_VECTOR) {
       const fr_bijection *b = fr_bijection_get(ints[2]);
-      K = ints[4];
+      int K = ints[4];
+      size_t work = fr_bijection_work(b, K);
+      if (work > p->max_map_work) p->max_map_work = work;
       values = 2 * (size_t)(b->value_size(K) + b->free_size(K));
     }
-    if (K > p->max_event) p->max_event = K;
     if (values > p->max_event_values) p->max_event_values = values;
   }
 }

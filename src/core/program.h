@@ -71,7 +71,7 @@ typedef struct {
   int n_loops;
   size_t whole_size;  /* elements of all WHOLE nodes */
   int max_buffers;
-  int max_event;      /* largest event size K among vector nodes; 0: none */
+  size_t max_map_work;  /* largest workspace of the maps of vector sites */
   size_t max_dist_work; /* largest workspace of their distributions */
   size_t max_event_values;
   size_t max_scratch; /* doubles that factorisations and scans need */

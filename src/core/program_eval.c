@@ -208,7 +208,7 @@ size_t fr_program_work(const fr_program *p, int S)
   int W = S == 1 ? 1 : FR_LANES;
   size_t rows = 2 * (size_t)p->max_buffers * (size_t)(chunk_rows(W) * W);
   return (size_t)batch_groups(S) * group_size(p, W) + rows + p->max_event_values + p->max_scratch + p->max_dist_work +
-         fr_bijection_work(p->max_event);
+         p->max_map_work;
 }
 
 static void set_up(fr_run *run, const fr_program *p, int S, int W, size_t ld, double *work)

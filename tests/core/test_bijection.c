@@ -97,13 +97,13 @@ static void test_bounded(void)
 
 /* ---- vector maps ---- */
 
-/* Of the values, the ones that move freely: simplex without its last, strict lower triangle row by row. */
+/* Of the values, the ones that move freely: simplex without its last, the (strict) lower triangle row by row. */
 static int free_values(int code, int K, int *at)
 {
   int n = 0;
-  if (code == FR_BIJ_CORR_CHOLESKY) {
-    for (int i = 1; i < K; i++)
-      for (int j = 0; j < i; j++) at[n++] = i + j * K;
+  if (code >= FR_BIJ_CORR_CHOLESKY) {
+    for (int i = 0; i < K; i++)
+      for (int j = 0; j < i + (code == FR_BIJ_COV_MATRIX); j++) at[n++] = i + j * K;
   } else {
     for (int i = 0; i < (code == FR_BIJ_SIMPLEX ? K - 1 : K); i++) at[n++] = i;
   }
@@ -138,7 +138,8 @@ static void check_vector(int code, int K, uint32_t draw)
   const int n = map->free_size(K), m = map->value_size(K);
   const double h = 1e-5;
   double x[MAX_Y], y[MAX_Y], up[MAX_Y], down[MAX_Y], bar[MAX_Y], x_bar[MAX_Y], back[MAX_Y], jacobian[MAX_Y * MAX_Y];
-  double log_det, log_up, log_down, *work = malloc(fr_bijection_work(K) * sizeof(double));
+  double log_det, log_up, log_down, *work = malloc(fr_bijection_work(map, K) * sizeof(double));
+  const double lost = code >= FR_BIJ_CORR_MATRIX ? 1e4 : 1.0; /* digits that a factorisation may lose */
   int at[MAX_Y];
   fr_rng rng;
   fr_rng_init(&rng, 3, FR_STREAM_INIT, draw, (uint32_t)code);
@@ -164,7 +165,7 @@ static void check_vector(int code, int K, uint32_t draw)
   }
   CHECK_CLOSE(log_det, log_abs_det(n, jacobian), 1e-7, 1e-7);
   CHECK(map->inverse(K, y, back, work) == FR_OK);
-  for (int i = 0; i < n; i++) CHECK_CLOSE(back[i], x[i], 1e-12, 1e-13);
+  for (int i = 0; i < n; i++) CHECK_CLOSE(back[i], x[i], 1e-12 * lost, 1e-13 * lost);
   free(work);
 }
 
@@ -254,6 +255,62 @@ static void test_corr_cholesky(void)
   CHECK(map->inverse(1, &one, back, work) == FR_OK);
 }
 
+/* y = L L' of its factor's map, symmetric to the bit, the diagonal 1 */
+static void test_corr_matrix(void)
+{
+  const fr_bijection *map = fr_bijection_get(FR_BIJ_CORR_MATRIX), *factor = fr_bijection_get(FR_BIJ_CORR_CHOLESKY);
+  const double x[3] = {0.4, -1.2, 2.0}, far[3] = {30.0, -30.0, 30.0};
+  double y[9], L[9], log_det, work[30], back[3], bar[3] = {0.0, 0.0, 0.0};
+  map->forward(3, x, y, &log_det, work);
+  factor->forward(3, x, L, &log_det, work);
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++) {
+      double s = 0.0;
+      for (int k = 0; k < 3; k++) s += L[i + 3 * k] * L[j + 3 * k];
+      CHECK_CLOSE(y[i + 3 * j], s, 1e-15, 1e-15);
+      CHECK(y[i + 3 * j] == y[j + 3 * i]);
+    }
+  const double diagonal[9] = {1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 3.0};
+  map->reverse(3, x, y, diagonal, 0.0, bar, work); /* which never moves */
+  for (int k = 0; k < 3; k++) CHECK(bar[k] == 0.0);
+  map->forward(3, far, y, &log_det, work);
+  CHECK_NEAR(log_det, 8.0 * (FR_LN_2 - 30.0), 1e-14);
+  CHECK(map->inverse(3, y, back, work) == FR_ERR_DOMAIN); /* singular to a double */
+
+  const double good[4] = {1.0, 0.6, 0.6, 1.0}, skew[4] = {1.0, 0.6, 0.5, 1.0}, wide[4] = {1.0, 1.2, 1.2, 1.0};
+  const double scaled[4] = {2.0, 0.6, 0.6, 1.0}, bad[4] = {1.0, NAN, NAN, 1.0};
+  CHECK(map->inverse(2, good, back, work) == FR_OK);
+  CHECK_NEAR(back[0], atanh(0.6), 1e-14);
+  CHECK(map->inverse(2, skew, back, work) == FR_ERR_DOMAIN);
+  CHECK(map->inverse(2, wide, back, work) == FR_ERR_DOMAIN);
+  CHECK(map->inverse(2, scaled, back, work) == FR_ERR_DOMAIN);
+  CHECK(map->inverse(2, bad, back, work) == FR_ERR_DOMAIN);
+}
+
+static void test_cov_matrix(void)
+{
+  const fr_bijection *map = fr_bijection_get(FR_BIJ_COV_MATRIX);
+  const double x[3] = {log(2.0), 3.0, 0.0}; /* L = [2 0; 3 1] */
+  double y[4], log_det, work[10], back[3];
+  map->forward(2, x, y, &log_det, work);
+  CHECK_NEAR(y[0], 4.0, 1e-15);
+  CHECK_NEAR(y[1], 6.0, 1e-15);
+  CHECK_NEAR(y[3], 10.0, 1e-15);
+  CHECK(y[1] == y[2]);
+  CHECK_NEAR(log_det, 2.0 * FR_LN_2 + 3.0 * FR_LN_2, 1e-15);
+  CHECK(map->inverse(2, y, back, work) == FR_OK);
+  for (int k = 0; k < 3; k++) CHECK_CLOSE(back[k], x[k], 1e-14, 1e-15);
+  const double skew[4] = {4.0, 6.0, 5.0, 10.0}, flat[4] = {4.0, 6.0, 6.0, 9.0}, minus[4] = {-4.0, 0.0, 0.0, 1.0};
+  const double bad[4] = {4.0, NAN, NAN, 10.0}, endless[4] = {INFINITY, 0.0, 0.0, 1.0}, tiny[1] = {1e-300};
+  CHECK(map->inverse(2, skew, back, work) == FR_ERR_DOMAIN);
+  CHECK(map->inverse(2, flat, back, work) == FR_ERR_DOMAIN);
+  CHECK(map->inverse(2, minus, back, work) == FR_ERR_DOMAIN);
+  CHECK(map->inverse(2, bad, back, work) == FR_ERR_DOMAIN);
+  CHECK(map->inverse(2, endless, back, work) == FR_ERR_DOMAIN);
+  CHECK(map->inverse(1, tiny, back, work) == FR_OK);
+  CHECK_NEAR(back[0], 0.5 * log(1e-300), 1e-15);
+}
+
 void test_bijection(void)
 {
   test_bounded();
@@ -263,15 +320,17 @@ void test_bijection(void)
   test_simplex();
   test_ordered();
   test_corr_cholesky();
+  test_corr_matrix();
+  test_cov_matrix();
   CHECK(fr_bijection_get(FR_BIJ_BOUNDED) == NULL);
   CHECK(fr_bijection_get(-1) == NULL);
   CHECK(fr_bijection_get(FR_BIJ_COUNT) == NULL);
   for (int code = FR_BIJ_SIMPLEX; code < FR_BIJ_COUNT; code++) { /* NaN passes through */
     const fr_bijection *map = fr_bijection_get(code);
-    const double x[3] = {NAN, NAN, NAN};
-    double y[9], log_det, work[3];
+    const double x[6] = {NAN, NAN, NAN, NAN, NAN, NAN};
+    double y[9], log_det, work[30];
     map->forward(3, x, y, &log_det, work);
     CHECK(isnan(log_det));
-    CHECK(isnan(y[map->value_size(3) - 1]));
+    CHECK(isnan(y[code == FR_BIJ_CORR_MATRIX ? 1 : map->value_size(3) - 1])); /* a correlation matrix ends in 1 */
   }
 }

@@ -1,5 +1,5 @@
 # The 19 models of posteriordb/, stated as their notation says, and how their data map. `parameters` of a case are in Stan's order of
-# declaration; a parameter of ours that is put together from several sites (an ordered vector) is named in `sites`.
+# declaration.
 
 posteriordb_case <- function(name) readRDS(test_path("posteriordb", paste0(name, ".rds")))
 
@@ -28,8 +28,7 @@ posteriordb_models <- function() {
     `diamonds-diamonds` = list(model = model({
       b         ~ normal(0, 1, dim = ncol(Xc))
       Intercept ~ student_t(3, 8, 10)
-      sigma     ~ flat(lower = 0)
-      sigma     ~ student_t(3, 0, 10)
+      sigma     ~ half_student_t(3, 10)
       Y         ~ normal(Intercept + Xc %*% b, sigma)
     }), data = function(d) c(d, list(Xc = sweep(d$X[, -1], 2, colMeans(d$X[, -1]))))),
     `dogs-dogs` = list(model = model({
@@ -77,15 +76,12 @@ posteriordb_models <- function() {
     `hmm_example-hmm_example` = list(model = model({
       theta1 ~ dirichlet(1, dim = K)
       theta2 ~ dirichlet(1, dim = K)
-      mu1    ~ flat(lower = 0)
-      mu2    ~ flat(lower = mu1)
-      mu <- c(mu1, mu2)
-      mu     ~ normal(c(3, 10), 1)
+      mu     ~ ordered(normal(c(3, 10), 1), lower = 0)
       log_theta <- log(rbind(theta1, theta2))
       g <- -(y[1] - mu)^2 / 2 - log(2 * pi) / 2
       for (t in 2:N) g <- c(log_sum_exp(g + log_theta[, 1]), log_sum_exp(g + log_theta[, 2])) - (y[t] - mu)^2 / 2 - log(2 * pi) / 2
       target(log_sum_exp(g))
-    }), sites = list(mu = c("mu1", "mu2"))),
+    })),
     `kidiq-kidscore_momhsiq` = list(model = model({
       beta  ~ flat(dim = 3)
       sigma ~ half_cauchy(2.5)
@@ -98,16 +94,11 @@ posteriordb_models <- function() {
       y     ~ normal(alpha + beta * x, sigma)
     })),
     `low_dim_gauss_mix-low_dim_gauss_mix` = list(model = model({
-      mu1   ~ flat()
-      mu2   ~ flat(lower = mu1)
-      mu <- c(mu1, mu2)
-      mu    ~ normal(0, 2)
+      mu    ~ ordered(normal(0, 2), dim = 2)
       sigma ~ half_normal(2, dim = 2)
       theta ~ beta(5, 5)
-      first  <- log(theta) - ((y - mu[1]) / sigma[1])^2 / 2 - log(sigma[1])
-      second <- log1p(-theta) - ((y - mu[2]) / sigma[2])^2 / 2 - log(sigma[2])
-      target(pmax(first, second) + log1p(exp(-abs(first - second))))
-    }), sites = list(mu = c("mu1", "mu2"))),
+      y     ~ mixture(c(theta, 1 - theta), normal(mu[1], sigma[1]), normal(mu[2], sigma[2]))
+    })),
     `mesquite-logmesquite_logvas` = list(model = model({
       beta  ~ flat(dim = 7)
       sigma ~ flat(lower = 0)
@@ -162,8 +153,7 @@ posteriordb_density <- function(name) {
   f <- log_density(m$model, compiled_data)
   sites <- fullrank:::compile_model(m$model, compiled_data)$sites
   order <- unlist(lapply(case$parameters, function(p) {
-    own <- if (is.null(m$sites[[p$name]])) p$name else m$sites[[p$name]]
-    unlist(lapply(sites[own], function(s) s$offset + seq_len(s$free)))
+    sites[[p$name]]$offset + seq_len(sites[[p$name]]$free)
   }), use.names = FALSE)
   list(case = case, f = f, order = order)
 }

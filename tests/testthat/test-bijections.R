@@ -1,11 +1,14 @@
 # Bijections against the exact values that go with Pyro's (reference/bijections.json), their inverses and their
 # derivatives.
 
-elementwise <- c("real", "positive", "greater_than", "less_than", "unit_interval", "interval")
-vector_codes <- c(simplex = 1L, ordered_vector = 2L, corr_cholesky = 3L)
+elementwise <- c("real", "real_vector", "positive", "nonnegative", "greater_than", "greater_than_eq", "less_than", "unit_interval", "interval", "half_open_interval")
+vector_codes <- c(simplex = 1L, ordered_vector = 2L, corr_cholesky = 3L, corr_matrix = 4L, positive_definite = 5L)
+# Supports that no site has: `ordered` with a lower bound is Stan's, a Cholesky factor of a covariance is no site of its own, and
+# Pyro's biject_to knows none of the rest.
+no_site <- c("softplus_positive", "positive_ordered_vector", "lower_cholesky", "softplus_lower_cholesky", "unit_lower_cholesky", "sphere")
 
 support_bounds <- function(support) {
-  switch(support$support, real = c(-Inf, Inf), positive = c(0, Inf), unit_interval = c(0, 1),
+  switch(support$support, real = , real_vector = c(-Inf, Inf), positive = , nonnegative = c(0, Inf), unit_interval = c(0, 1),
          c(if (is.null(support$lower)) -Inf else support$lower, if (is.null(support$upper)) Inf else support$upper))
 }
 
@@ -18,21 +21,32 @@ reverse <- function(code, x, y_bar, log_det_bar, bounds = c(NA_real_, NA_real_),
 }
 
 # Events of K values as a one-row matrix, and K itself.
+# The file has a matrix for x of a covariance: our coordinates are its lower triangle, row by row.
 vector_point <- function(name, point) {
-  x <- matrix(ref_vector(point$x), 1)
-  y <- if (name == "corr_cholesky") ref_matrix(point$y_exact) else ref_vector(point$y_exact)
-  list(x = x, y = matrix(as.vector(y), 1), K = if (name == "corr_cholesky") nrow(y) else length(y))
+  matrix_value <- name %in% c("corr_cholesky", "corr_matrix", "positive_definite")
+  y <- if (matrix_value) ref_matrix(point$y_exact) else ref_vector(point$y_exact)
+  x <- if (name == "positive_definite") by_row(ref_matrix(point$x)) else ref_vector(point$x)
+  list(x = matrix(x, 1), y = matrix(as.vector(y), 1), K = if (matrix_value) nrow(y) else length(y))
 }
+by_row <- function(m) t(m)[upper.tri(m, diag = TRUE)]
+
+test_that("every support of the file is either a site's, and checked here, or none's", {
+  supports <- vapply(read_compressed("bijections")$supports, `[[`, "", "support")
+  expect_setequal(supports, c(elementwise, names(vector_codes), no_site))
+})
 
 test_that("elementwise maps are exact", {
-  for (support in read_reference("bijections")$supports) {
+  for (support in read_compressed("bijections")$supports) {
     if (!support$support %in% elementwise) next
     bounds <- support_bounds(support)
-    x <- vapply(support$points, function(p) p$x, numeric(1))
+    each <- function(name) unlist(lapply(support$points, function(p) ref_vector(p[[name]])))
+    total <- function(name) vapply(support$points, function(p) as.numeric(p[[name]]), 0)
+    x <- each("x")
     got <- bijection(0L, x, bounds = bounds)
     # 1e-13: near the zero of an interval's y the bounds cancel
-    expect_near(got$y, vapply(support$points, function(p) p$y_exact, numeric(1)), 1e-13, support$support)
-    expect_near(got$log_det, vapply(support$points, function(p) p$log_abs_det_exact, numeric(1)), 1e-14, support$support)
+    expect_near(got$y, each("y_exact"), 1e-13, support$support)
+    point <- rep(seq_along(support$points), lengths(lapply(support$points, `[[`, "x")))
+    expect_near(rowsum(got$log_det, point), total("log_abs_det_exact"), 1e-14, support$support)
     # the inverse is as good as y is: one unit in its last place moves x by this much
     back <- bijection(0L, got$y, "inverse", bounds)
     inside <- back$status == 0L
@@ -44,18 +58,21 @@ test_that("elementwise maps are exact", {
 })
 
 test_that("vector maps are exact", {
-  for (support in read_reference("bijections")$supports) {
+  for (support in read_compressed("bijections")$supports) {
     name <- support$support
     if (!name %in% names(vector_codes)) next
     for (point in support$points) {
       p <- vector_point(name, point)
       got <- bijection(vector_codes[[name]], p$x, K = p$K)
-      expect_near(got$y, p$y, 1e-13, name)
+      # a scalar product of rows of L may cancel
+      expect_near(got$y, p$y, if (name %in% c("corr_matrix", "positive_definite")) 1e-10 else 1e-13, name)
       expect_near(got$log_det, point$log_abs_det_exact, 1e-14, name)
       back <- bijection(vector_codes[[name]], got$y, "inverse", K = p$K)
       # an ordered vector loses in its differences what its values cannot hold
       spacing <- if (name == "ordered_vector") c(0, diff(p$y[1, ])) else 1
       lost <- if (name == "ordered_vector") 4 * .Machine$double.eps * max(abs(p$y)) / pmax(spacing, 1e-300) else 0
+      # and the factor of a symmetric matrix what its condition takes
+      if (name %in% c("corr_matrix", "positive_definite")) lost <- 16 * .Machine$double.eps * kappa(matrix(p$y, p$K), exact = TRUE) * max(1, abs(p$x))
       good <- is.finite(lost) & lost < 1 | spacing == 0
       expect_true(all((abs(back$x - p$x) <= 1e-12 * pmax(1, abs(p$x)) + lost)[good] | back$status != 0L), label = name)
     }
@@ -64,7 +81,7 @@ test_that("vector maps are exact", {
 
 test_that("derivatives equal central differences", {
   h <- 1e-5
-  for (support in read_reference("bijections")$supports) {
+  for (support in read_compressed("bijections")$supports) {
     name <- support$support
     if (!name %in% names(vector_codes)) next
     code <- vector_codes[[name]]
@@ -108,6 +125,13 @@ test_that("values outside a support are refused", {
   expect_true(outside(2L, c(2, 1), 2L))
   expect_true(outside(3L, c(1, 0.6, 0, 0.9), 2L))
   expect_false(outside(3L, c(1, 0.6, 0, 0.8), 2L))
+  expect_true(outside(4L, c(1, 0.6, 0.5, 1), 2L))
+  expect_true(outside(4L, c(1, 1.2, 1.2, 1), 2L))
+  expect_true(outside(4L, c(2, 0.6, 0.6, 1), 2L))
+  expect_false(outside(4L, c(1, 0.6, 0.6, 1), 2L))
+  expect_true(outside(5L, c(1, 2, 2, 4), 2L))
+  expect_true(outside(5L, c(1, 0.5, 0.4, 1), 2L))
+  expect_false(outside(5L, c(4, 1, 1, 9), 2L))
   expect_error(bijection(9L, matrix(0, 1, 1), K = 2L), "no bijection")
   expect_error(bijection(1L, matrix(0, 1, 3), K = 3L), "columns")
 })

@@ -120,6 +120,89 @@ test_that("what is merely odd draws a message", {
   expect_match(told(model({ a ~ normal(0, 1); a ~ normal(0, 1) })), "stands twice; it counts twice")
 })
 
+test_that("statements and arguments of the wrong kind", {
+  says({ mu ~ normal(0, 1); 5 <- mu }, "left side of `<-` must be a name or an element")
+  says({ mu ~ normal(0, 1); if (mu) target(1) }, "condition depends on a latent: the log density would jump there")
+  says({ mu ~ normal(0, 1); f <- function(x) 2 }, "`function\\(x\\) 2` is a function, not a value")
+  says({ a ~ exponential(1); y ~ binomial(a, 0.5) }, "`size` of `binomial\\(\\)` depends on a latent: it must be data", list(y = 1))
+  says({ a ~ lkj_corr_cholesky(1, dim = 50000) }, "The site `a` has 2,500,000,000 elements; a full covariance of that size needs about .* bytes")
+  says({ a ~ lkj_corr_cholesky(1, dim = 0) }, "needs a size of at least 1")
+  says({ a ~ multi_normal_cholesky(mu, diag(2), dim = c(2, 2)) }, "`loc` of `multi_normal_cholesky\\(\\)` has 3 x 2, which does not fit 2 observations of size 2", list(mu = matrix(0, 3, 2)))
+  says({ a ~ beta(1, 1); y ~ categorical(a) }, "number of categories of `categorical\\(\\)` is not known", list(y = 1:2))
+  says({ a ~ normal(0, 1); R ~ lkj_corr_cholesky(exp(a)) }, "observed `R` is outside the support of `lkj_corr_cholesky\\(\\)`: it must be the Cholesky factor of a correlation matrix, but the squares of row 2 sum to 1.25",
+       list(R = matrix(c(1, 0.5, 0, 1), 2)))
+  says({ a ~ normal(0, 1); R ~ lkj_corr_cholesky(exp(a)) }, "but element \\[1,2\\] is 0.5 instead of 0", list(R = matrix(c(1, 0, 0.5, 1), 2)))
+  says({ a ~ multi_normal_cholesky(c(0, 0), L) }, "`scale_tril` of `multi_normal_cholesky\\(\\)` must be a lower triangular matrix with a positive diagonal: element \\[2,2\\] is -1", list(L = diag(c(1, -1))))
+})
+
+test_that("wrappers", {
+  y <- list(y = c(0, 1))
+  says({ a ~ normal(0, 1); exp(a) ~ censored(normal(0, 1), lower = 0) }, "`censored\\(\\)` needs an observed left side and bounds that are data")
+  says({ a ~ normal(0, 1); exp(a) ~ zero_inflated(0.1, normal(0, 1)) }, "`zero_inflated\\(\\)` needs an observed left side")
+  says({ a ~ censored(normal(0, 1), lower = 0) }, "A latent site cannot be `censored\\(\\)`: it would have single values")
+  says({ a ~ mixture(c(0.5, 0.5), poisson(1), poisson(2)) }, "latent site `a` has the discrete distribution `poisson\\(\\)`")
+  says({ a ~ mixture(c(0.5, 0.5), normal(0, 1), gamma(1, 1)) }, "distributions of the mixture `a` have different supports")
+  says({ a ~ normal(0, 1); y ~ mixture(c(-1, 2), normal(a, 1), normal(0, 1)) }, "`weights` of `mixture\\(\\)` must not be negative", y)
+  says({ a ~ normal(0, 1); y ~ mixture(c(1, 2, 3), normal(a, 1), normal(0, 1)) }, "`weights` of `mixture\\(\\)` has length 3, but there are 2 distributions", y)
+  says({ a ~ normal(0, 1); y ~ mixture(normal(a, 1), normal(0, 1)) }, "not available|needs", y)
+  says({ a ~ normal(0, 1); y ~ mixture(c(0.5, 0.5)) }, "`mixture\\(\\)` needs a distribution, as in", y)
+  says({ a ~ normal(0, 1); y ~ zero_inflated(2, normal(a, 1)) }, "`prob` of `zero_inflated\\(\\)` must be between 0 and 1", y)
+  says({ a ~ normal(0, 1); y ~ zero_inflated(dist = normal(a, 1)) }, "`zero_inflated\\(\\)` needs its argument `prob`", y)
+  says({ a ~ normal(0, 1); y ~ zero_inflated(0.1, mixture(W, normal(a, 1), normal(0, 1))) }, "weights differ between observations cannot stand inside another wrapper", c(y, list(W = matrix(0.5, 2, 2))))
+  says({ a ~ truncated(normal(0, 1), lower = Inf) }, "bounds of `truncated\\(\\)` have missing or impossible values")
+  says({ a ~ truncated(normal(0, 1), lower = 2, upper = 1) }, "`lower` of `truncated\\(\\)` must be below `upper`")
+  says({ a ~ truncated(uniform(0, 1), lower = 2) }, "lower bound of `a` must be below its upper bound")
+  says({ a ~ truncated(normal(0, 1), bottom = 2) }, "`truncated\\(\\)` could not be read: unused argument.*It takes `dist`, `lower`, `upper` and `dim`")
+  says({ a ~ truncated(normal(0, 1, dim = 2), lower = 0) }, "`dim` belongs to the wrapper, not to the distribution inside")
+  says({ a ~ truncated(dirichlet(c(1, 1)), lower = 0) }, "`dirichlet\\(\\)` cannot be wrapped: only distributions of single numbers can, and others by `mixture\\(\\)` alone")
+  says({ a ~ mixture(c(0.5, 0.5), lkj_corr_cholesky(1), lkj_corr_cholesky(2)) }, "`lkj_corr_cholesky\\(\\)` cannot be wrapped: only distributions of single numbers can\\.")
+  says({ a ~ mixture(c(0.5, 0.5), dirichlet(c(1, 1)), dirichlet(c(2, 1))) }, "latent site `a` cannot be a mixture of `dirichlet\\(\\)`: state its parts as sites, or add the density by `target\\(\\)`")
+  says({ a ~ normal(0, 1); y ~ mixture(c(0.5, 0.5), normal(a, 1), multi_normal_cholesky(c(a, 0), diag(2))) }, "mixes distributions of vectors with distributions of single numbers", y)
+  says({ a ~ truncated(norml(0, 1), lower = 0) }, "There is no distribution `norml\\(\\)`.*Did you mean `normal`")
+  says({ a ~ normal(0, 1); y ~ truncated(mixture(c(0.5, 0.5), normal(a, 1), normal(0, 1)), lower = -1) }, "go around a distribution of the table, not around another wrapper", y)
+  says({ a ~ normal(0, 1); y ~ truncated(normal(a, 1), lower = 0.5) }, "observed `y` has 1 value outside the bounds of `truncated\\(\\)` \\(first in row 1\\)", y)
+  says({ a ~ normal(0, 1); y ~ truncated(normal(a, 1), upper = 5) }, "observed `y` has 1 missing value \\(first in row 2\\)", list(y = c(1, NA)))
+  says({ a ~ normal(0, 1); y ~ truncated(normal(a, 1), upper = 5, dim = 3) }, "`dim` asks for 3, but the left side has shape length 2", y)
+  says({ a ~ normal(0, 1, dim = 3); y ~ truncated(normal(a, 1), upper = 5) }, "Shapes length 3 and 2 of `normal\\(\\)` do not recycle", y)
+  says({ a ~ normal(0, 1); y ~ ordered(normal(a, 1)) }, "`ordered\\(\\)` is the distribution of a latent vector", y)
+  says({ a ~ ordered(normal(0, 1), dim = c(2, 2)) }, "`ordered\\(\\)` is one vector: `dim` must be one number")
+  says({ a ~ normal(0, 1); y ~ zero_inflated(0.2, poisson(exp(a))) }, "observed `y` has 1 value outside the support of `poisson\\(\\)` \\(first in row 3\\): 1.5", list(y = c(0, 2, 1.5)))
+})
+
+test_that("values and draws", {
+  m <- model({ a ~ normal(0, 1); S ~ lkj_corr_cholesky(1, dim = 2) })
+  f <- log_density(m)
+  expect_error(f$unconstrain(list(a = 1)), "A value is missing for `S`")
+  expect_error(f$unconstrain(list(a = 1, S = diag(2), s = 3)), "`s` is no latent site of the model. Did you mean `S`")
+  expect_error(f$unconstrain(3), "Values must be a named list")
+  expect_error(f$unconstrain(list(a = "u", S = diag(2))), "The value of `a` must be numeric, not character")
+  expect_error(f$unconstrain(list(a = NA_real_, S = diag(2))), "The value of `a` has missing values")
+  expect_error(f$unconstrain(list(a = 1, S = diag(3))), "The value of `S` has shape 3 x 3, but the site has 2 x 2")
+  expect_error(f$unconstrain(list(a = 1, S = 2 * diag(2))), "The value of `S` is outside its support: it must be the Cholesky factor of a correlation matrix, but the squares of row 1 sum to 4")
+  expect_error(f$fn(1:3), "`z` must be 2 numbers, or a matrix with 2 columns")
+  expect_error(f$constrain(matrix(0, 2, 2)), "takes one point")
+  expect_error(log_density(3), "`m` must be a model")
+  expect_error(simulate(model({ a ~ flat() }), 1), "`a` has no proper prior to draw from \\(`flat\\(\\)`\\)")
+  fit <- fullrank(model({ a ~ normal(0, 1) }), seed = 1, steps = 5)
+  expect_error(simulate(fit, 1), "no observed site to replicate")
+})
+
+test_that("the oracle says what it lacks", {
+  expect_error(fullrank:::oracle_density("nonsense", list(1), 1L, 1L), "no density of `nonsense\\(\\)`")
+  expect_error(fullrank:::oracle_log_interval("nonsense", 0, 1, list(), 1L), "no distribution function of `nonsense\\(\\)`")
+  expect_error(fullrank:::oracle_op("nonsense", list(1), 1L, 1L, NULL), "no operation `nonsense`")
+  expect_error(fullrank:::oracle_vector_site(0, c(0L, 0L, 99L, 1L, 2L)), "no bijection")
+})
+
+test_that("truncation and censoring need a distribution function, and its derivative where an argument is latent", {
+  says({ a ~ normal(0, 1); y ~ truncated(von_mises(a, 1), lower = 0) }, "`von_mises\\(\\)` cannot be truncated or censored: its distribution function is not available", list(y = 1))
+  says({ a ~ truncated(flat(), lower = 1) }, "`flat\\(\\)` cannot be truncated or censored.*It has bounds of its own: `flat\\(lower, upper\\)`")
+  says({ a ~ exponential(1); y ~ truncated(gamma(a, 1), lower = 1) }, "`shape` of `gamma\\(\\)` depends on a latent, but inside `truncated\\(\\)` and `censored\\(\\)` it must be data", list(y = 2))
+  says({ a ~ exponential(1); y ~ censored(student_t(a, 0, 1), lower = 1) }, "`df` of `student_t\\(\\)` depends on a latent, but inside", list(y = 1))
+  # data may stand there, and a latent in the other arguments
+  expect_consistent(log_density(model({ a ~ exponential(1); y ~ truncated(gamma(2.5, a), lower = 1) }), list(y = c(2, 3))))
+})
+
 # ---- programs that the compiler did not write ------------------------------------------------------------------------
 
 test_that("a damaged program is refused, whatever is wrong with it", {
@@ -178,6 +261,19 @@ test_that("a damaged program is refused, whatever is wrong with it", {
     p$bodies[[1L]][field] <- list(value)
     refused(p)
   }
+})
+
+test_that("what is wrong with a program is said, and where", {
+  program <- fullrank:::compile_model(model({ a ~ normal(0, 1, dim = 2); target(sum(exp(a))) }), list())$program
+  run <- function(p) .Call(fullrank:::fullrank_program_eval, p, matrix(0, 1L, 2L), TRUE, FALSE)
+  changed <- function(name, k, value) { program[[name]][k] <- value; program }
+  at <- which(names(fullrank:::op_codes())[program$op + 1L] == "exp")
+  expect_error(run(changed("op", at, 999L)), sprintf("damaged at node %d: an operation that this version does not know", at))
+  expect_error(run(changed("len", at, 3L)), sprintf("damaged at node %d: an argument, shape or index that does not fit", at))
+  expect_error(run(changed("arg", 1L, 99L)), "damaged at node [0-9]+: an argument, shape or index")
+  expect_error(run(changed("dists", 1L, "nonsense")), "this version has no distribution 'nonsense'")
+  expect_error(run(changed("op", at, "exp")), "'op' is not an integer vector")
+  expect_error(run(program["op"]), "damaged|internal: the list has no element")
 })
 
 test_that("points and nodes of the wrong kind are refused", {

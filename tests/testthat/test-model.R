@@ -136,7 +136,7 @@ test_that("sites have shapes and names", {
     z ~ multi_normal_cholesky(c(0, 1), 1 * diag(2), dim = c(2, 2))
   }))
   expect_identical(f$names, c("p[1]", "p[2]", "q[1]", "r[1,1]", "r[2,1]", "r[3,1]", "s[1,1]", "s[2,1]", "s[1,2]", "s[2,2]", "L[2,1]", "L[3,1]", "L[3,2]", "L[4,1]", "L[4,2]", "L[4,3]",
-                              "M[2,1]", "x[1]", "x[2]", "x[3]", "z[1,1]", "z[2,1]", "z[1,2]", "z[2,2]"))
+                              "M[y,x]", "x[1]", "x[2]", "x[3]", "z[1,1]", "z[2,1]", "z[1,2]", "z[2,2]"))
   v <- f$constrain(seq(-1, 1, length.out = f$dim))
   expect_equal(rowSums(v$r), c(1, 1, 1))
   expect_equal(rowSums(v$s), c(1, 1))

@@ -6,7 +6,7 @@ evaluate <- function(compiled, z) .Call(fullrank:::fullrank_program_eval, compil
 particle_models <- function() {
   set.seed(8)
   n <- 90
-  data <- list(n = n, y = rnorm(n), X = matrix(rnorm(n * 3), n), g = sample.int(4L, n, TRUE), k = rpois(n, 2), Y = matrix(rnorm(20), 10))
+  data <- list(n = n, y = rnorm(n), z = pmax(rnorm(n), -0.5), c = sample.int(3L, n, TRUE), X = matrix(rnorm(n * 3), n), g = sample.int(4L, n, TRUE), k = rpois(n, 2), Y = matrix(rnorm(20), 10))
   list(data = data, models = list(
     glmm = model({
       b ~ normal(0, 1, dim = 3)
@@ -27,6 +27,17 @@ particle_models <- function() {
       p ~ dirichlet(c(1, 2, 3))
       Y ~ multi_normal_cholesky(mu, diag(tau) %*% L)
       target(log_sum_exp(log(p) + c(1, 2, 3)) + log_det(crossprod(L) + diag(tau)))
+    }),
+    wrapped = model({
+      mu ~ ordered(normal(0, 2), dim = 2)
+      s ~ truncated(normal(0, 1), lower = 0.1)
+      w ~ beta(2, 2)
+      q ~ beta(1, 1)
+      cut ~ ordered(normal(0, 3), dim = 2)
+      y ~ mixture(c(w, 1 - w), normal(mu[1], s), normal(mu[2], 1))
+      z ~ censored(student_t(4, mu[1] * X[, 1], s), lower = -0.5)
+      k ~ zero_inflated(q, poisson_log(mu[2] + X[, 2]))
+      c ~ ordered_logistic(X[, 3] * mu[1], cut)
     }),
     process = model({
       r ~ lognormal(0, 1)
@@ -70,14 +81,16 @@ test_that("the order of rows changes the answer by rounding alone", {
   d <- all$data
   set.seed(10)
   at <- sample.int(d$n)
-  shuffled <- modifyList(d, list(X = d$X[at, ], g = d$g[at], k = d$k[at]))
-  a <- fullrank:::compile_model(all$models$glmm, d)
-  b <- fullrank:::compile_model(all$models$glmm, shuffled)
-  z <- matrix(rnorm(9 * a$program$d, 0, 0.5), 9)
-  for (rows in list(1:9, 1L)) {
-    u <- evaluate(a, z[rows, , drop = FALSE])
-    v <- evaluate(b, z[rows, , drop = FALSE])
-    expect_equal(u$log_prob, v$log_prob, tolerance = 1e-13)
-    expect_equal(u$gradient, v$gradient, tolerance = 1e-12)
+  shuffled <- modifyList(d, list(X = d$X[at, ], g = d$g[at], k = d$k[at], y = d$y[at], z = d$z[at], c = d$c[at], Y = d$Y[sample.int(10L), ]))
+  for (name in c("glmm", "wrapped", "events")) {
+    a <- fullrank:::compile_model(all$models[[name]], d)
+    b <- fullrank:::compile_model(all$models[[name]], shuffled)
+    z <- matrix(rnorm(9 * a$program$d, 0, 0.5), 9)
+    for (rows in list(1:9, 1L)) {
+      u <- evaluate(a, z[rows, , drop = FALSE])
+      v <- evaluate(b, z[rows, , drop = FALSE])
+      expect_equal(u$log_prob, v$log_prob, tolerance = 1e-13)
+      expect_equal(u$gradient, v$gradient, tolerance = 1e-12)
+    }
   }
 })

@@ -8,16 +8,21 @@ test_that("random models agree in C, in R, and with central differences", {
   start <- setting("FULLRANK_SEED", as.integer(as.numeric(Sys.time()) %% 1e6) * 1000L)
   cat(sprintf("[models from seed %d on] ", start))
   faults <- 0L
+  note_reached()
   for (seed in start + seq_len(count)) {
     set.seed(seed)
     m <- random_model()
     fault <- model_fault(m, seed)
     if (is.null(fault)) next
     faults <- faults + 1L
-    fail(report_fault(m, seed, fault))
+    testthat::fail(report_fault(m, seed, fault))
     if (faults == 5L) break
   }
   expect_identical(faults, 0L)
+  # every operation, function, distribution and wrapper was among them
+  if (count < 1000L) return()
+  whole <- c(names(fullrank:::op_codes()), fullrank:::language_names(), names(fullrank:::dist_table()), setdiff(names(fullrank:::wrapper_forms), "ordered"))
+  expect_setequal(setdiff(whole, ls(reached, all.names = TRUE)), character())
 })
 
 test_that("a fault is found and made small", {

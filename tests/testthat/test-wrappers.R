@@ -128,3 +128,51 @@ test_that("errors", {
   expect_error(at(model({ l ~ normal(0, 1); y ~ truncated(nosuch(l)) })), "no distribution `nosuch\\(\\)`")
   expect_error(at(model({ l ~ normal(0, 1); y ~ zero_inflated(2, poisson(l)) })), "between 0 and 1")
 })
+
+test_that("a mixture of vectors or of categories takes one component for each of them", {
+  Y <- matrix(c(-1, 0.5, 3, 0.2, 1, 2.5), 3)
+  m <- model({
+    mu ~ normal(0, 1, dim = 2)
+    w ~ beta(1, 1)
+    Y ~ mixture(c(w, 1 - w), multi_normal_cholesky(mu, L), multi_normal_cholesky(c(3, 3), diag(2)))
+  })
+  L <- matrix(c(1, 0.5, 0, 2), 2)
+  z <- c(0.3, -0.2, 0.4)
+  w <- plogis(0.4)
+  normal2 <- function(y, mu, L) exp(-sum(forwardsolve(L, y - mu)^2) / 2) / (2 * pi * prod(diag(L)))
+  want <- sum(dnorm(z[1:2], log = TRUE)) + log(w * (1 - w)) + sum(log(apply(Y, 1, function(y) w * normal2(y, z[1:2], L) + (1 - w) * normal2(y, c(3, 3), diag(2)))))
+  expect_equal(wrapped_at(m, list(Y = Y, L = L), z), want)
+  one <- dnorm(z[1], log = TRUE) + dnorm(z[2], log = TRUE) + log(w * (1 - w)) + log(w * normal2(Y[2, ], z[1:2], L) + (1 - w) * normal2(Y[2, ], c(3, 3), diag(2)))
+  expect_equal(wrapped_at(m, list(Y = Y[2, ], L = L), z), one)
+  # draws are whole vectors of one component
+  far <- model({
+    a ~ beta(1, 1)
+    Y ~ mixture(c(0.25, 0.75), multi_normal_cholesky(c(-50, -50), diag(2)), multi_normal_cholesky(c(50, 50), diag(2)))
+  })
+  s <- simulate(far, 400, seed = 1, data = list(Y = Y))$Y
+  expect_identical(dim(s), c(400L, 3L, 2L))
+  expect_true(all(sign(s[, , 1]) == sign(s[, , 2])))
+  expect_lt(abs(mean(s[, , 1] > 0) - 0.75), 4.5 * sqrt(0.25 * 0.75 / 1200))
+
+  counts <- rbind(c(3, 1, 0), c(0, 2, 5))
+  m <- model({
+    p ~ dirichlet(c(1, 1, 1))
+    n ~ mixture(c(0.3, 0.7), multinomial(size, p), multinomial(size, c(1, 1, 1)))
+    k ~ mixture(c(0.3, 0.7), categorical(p), categorical(c(1, 2, 3)))
+  })
+  f <- log_density(m, list(n = counts, size = rowSums(counts), k = c(1, 3)))
+  expect_consistent(f)
+  p <- as.vector(f$constrain(c(0.3, -0.4))$p)
+  terms <- f$terms(c(0.3, -0.4))
+  expect_equal(terms[["n"]], sum(log(apply(counts, 1, function(x) 0.3 * dmultinom(x, prob = p) + 0.7 * dmultinom(x, prob = c(1, 1, 1))))))
+  expect_equal(terms[["k"]], sum(log(0.3 * p[c(1, 3)] + 0.7 * c(1, 3) / 6)))
+})
+
+test_that("terms are right for large counts inside a wrapper", {
+  data <- list(y = c(0, 3, 1000))
+  for (m in list(model({ a ~ normal(0, 10); y ~ zero_inflated(0.2, poisson_log(a)) }), model({ a ~ normal(0, 10); y ~ zero_inflated(0.2, binomial_logit(2000, a)) }),
+                 model({ a ~ normal(0, 10); y ~ mixture(c(0.2, 0.8), neg_binomial_log(a, 3), poisson(900)) }))) {
+    f <- log_density(m, data)
+    expect_equal(sum(f$terms(6.5)), f$fn(6.5), tolerance = 1e-10)
+  }
+})
