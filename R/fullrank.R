@@ -19,6 +19,8 @@
 #' @param verbose Whether to leave such lines standing, as messages: one a phase, or every five seconds, and the verdict. For logs.
 #' @param keep Names of deterministic values to be kept in draws and summaries.
 #' @param tol The fit has converged when the estimated distance to the optimum plus three standard errors is below this, in nats.
+#' @param keep_data Whether the fit keeps the data. Without them it is as small as its Normal: summaries, draws and predictions for new rows remain; what evaluates the density
+#'   or the observations (`elbo()`, `loo()`, `update()` without data, importance sampling) is then an error that says so.
 #' @param ... Passed on to methods.
 #' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
 #'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
@@ -52,12 +54,13 @@ fullrank.default <- function(x, ...) {
 fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$init)) init_to_median() else x$init, init_scale = 0.1,
                                     optimizer = natural(), steps = NULL, max_steps = 1e5, particles = NULL,
                                     seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
-                                    verbose = FALSE, keep = x$keep, tol = 0.02) {
+                                    verbose = FALSE, keep = x$keep, tol = 0.02, keep_data = TRUE) {
   call <- match.call()
   call[[1L]] <- quote(fullrank)
   reject_dots(...)
   check_flag(progress, "progress")
   check_flag(verbose, "verbose")
+  check_flag(keep_data, "keep_data")
   if (is.environment(data)) data <- data_list(data) # as it is now
   settings <- check_settings(init, init_scale, optimizer, steps, max_steps, particles, threads, tol)
   settings$seed <- resolve_seed(seed)
@@ -65,12 +68,14 @@ fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$
   g <- start_guide(compiled, settings$init, init_scale, settings$seed)
   state <- fresh_state(g, optimizer)
   fit <- structure(list(
-    call = call, model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
+    version = this_version(), call = call, model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
     particles = settings$particles, optimizer = optimizer, keep = keep, loss = numeric(),
     nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0,
     density_evaluations = 0, state = state
   ), class = "fullrank_fit")
-  run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
+  fit$model$data <- NULL # which `data` has
+  fit <- run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
+  if (keep_data) fit else drop_data(fit)
 }
 
 # What fullrank() does not know: a misspelt argument, or data given one by one.
@@ -129,6 +134,7 @@ more_pairs <- function(d) as.integer(max(check_pairs, min(1024, 51200 %/% d)))
 
 # Go on for `steps` steps, or until the convergence rule ends it within `max_steps` more.
 run_fit <- function(fit, steps, max_steps, progress, verbose = FALSE) {
+  needs_data(fit$compiled)
   begin <- proc.time()[["elapsed"]]
   out <- take_steps(fit, steps, max_steps, progress, verbose)
   fit$state <- out$state
@@ -141,6 +147,7 @@ run_fit <- function(fit, steps, max_steps, progress, verbose = FALSE) {
   fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
   fit$guide <- new_guide(unpack_guide(fit$state$theta, fit$compiled), fit$compiled, fit$seed)
   fit <- judge_fit(fit, if (fit$status == "converged") out$verdict)
+  fit$guide$compiled <- NULL # `$` hands it out with the fit's
   fit$seconds <- fit$seconds + proc.time()[["elapsed"]] - begin
   if (verbose) message(paste(strwrap(verdict_text(fit)), collapse = "\n"))
   if (fit$status == "interrupted") say_interrupted(fit)
