@@ -14,3 +14,13 @@ no_extra_arguments <- function(generic, ...) {
 
 # 12,345
 big <- function(x) format(x, big.mark = ",", trim = TRUE, scientific = FALSE)
+
+# Generics of ours that other packages have too (entropy() of posterior, prior_summary() of rstantools): whichever is found first answers for the classes of
+# both. The first method for any of the classes, or NULL.
+method_elsewhere <- function(generic, classes, package) {
+  if (!requireNamespace(package, quietly = TRUE)) return(NULL)
+  for (class in classes) {
+    method <- utils::getS3method(generic, class, optional = TRUE, envir = asNamespace(package))
+    if (!is.null(method)) return(method)
+  }
+}

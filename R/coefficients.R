@@ -175,7 +175,7 @@ block_name <- function(block) if (block$dpar == "mu") block$name else paste(bloc
 #' @param object,x A fit of a regression.
 #' @param condVar Whether to add the posterior covariances of each group's effects, as attribute `postVar` (K x K x groups), as package lme4 does.
 #' @param sigma,row.names,optional,... Not used.
-#' @return `ranef()`: a list of data frames, one a grouping factor, with a row a level and a column an effect. `VarCorr()`: a list of
+#' @return `ranef()`: a list of data frames, one a grouping factor, with a row a level and a column an effect. `lme4::ngrps()`: how many levels each has. `VarCorr()`: a list of
 #'   covariance matrices, one a grouping factor, each with attributes `stddev` and `correlation`, and an `as.data.frame()` method with
 #'   columns `grp`, `var1`, `var2`, `vcov` and `sdcor`. All from 4,000 draws with a fixed seed.
 #' @examples
@@ -197,6 +197,15 @@ ranef.fullrank_regression <- function(object, condVar = FALSE, ...) {
     out[[name]] <- if (is.null(out[[name]])) frame else cbind(out[[name]], frame)
   }
   out
+}
+
+#' @rdname ranef.fullrank_regression
+#' @exportS3Method lme4::ngrps fullrank_regression
+ngrps.fullrank_regression <- function(object, ...) {
+  blocks <- all_blocks(object)
+  n <- vapply(blocks, function(block) length(block$levels), 0L)
+  names(n) <- vapply(blocks, `[[`, "", "name")
+  n[!duplicated(names(n))]
 }
 
 level_covariances <- function(r, J, K) {
@@ -254,7 +263,9 @@ print.fullrank_VarCorr <- function(x, digits = 3, ...) {
     cat("No groups.\n")
   } else {
     single <- is.na(table$var2)
-    shown <- data.frame(Groups = table$grp, Name = ifelse(is.na(table$var1), "", ifelse(single, table$var1, paste(table$var1, table$var2, sep = ", "))),
+    room <- max(12L, (getOption("width") - 20L) %/% 2L)
+    name <- ifelse(is.na(table$var1), "", ifelse(single, table$var1, paste(shorten(table$var1, room %/% 2L - 1L), shorten(as.character(table$var2), room %/% 2L - 1L), sep = ", ")))
+    shown <- data.frame(Groups = shorten(table$grp, room), Name = shorten(name, room),
                         `Std.Dev.` = ifelse(single, format(table$sdcor, digits = digits), ""), Corr = ifelse(single, "", formatC(table$sdcor, digits = 2, format = "f")),
                         check.names = FALSE)
     print(shown, row.names = FALSE, right = FALSE)

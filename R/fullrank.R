@@ -14,12 +14,18 @@
 #'   optimisers, which fill a vector register and cost little more than one.
 #' @param seed A whole number, or NULL: drawn from R's own generator, so that `set.seed()` governs. The same seed gives the same bits.
 #' @param threads Threads to use, at least 1.
-#' @param progress Whether to show progress.
+#' @param progress Whether to show, on one line that is written over at most ten times a second: the phase, the step, the ELBO of the steps since the line
+#'   before with its Monte Carlo error, the latest estimate of the gap, steps a second and the time left.
+#' @param verbose Whether to leave such lines standing, as messages: one a phase, or every five seconds, and the verdict. For logs.
 #' @param keep Names of deterministic values to be kept in draws and summaries.
 #' @param tol The fit has converged when the estimated distance to the optimum plus three standard errors is below this, in nats.
+#' @param keep_data Whether the fit keeps the data. Without them it is as small as its Normal: summaries, draws and predictions for new rows remain; what evaluates the density
+#'   or the observations (`elbo()`, `loo()`, `update()` without data, importance sampling) is then an error that says so.
 #' @param ... Passed on to methods.
 #' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
 #'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
+#' @section Interrupting:
+#' An interrupt (Ctrl-C, Esc) ends the run and not the call: the fit so far is returned, with status "interrupted", and [update()][update.fullrank_fit] goes on from it.
 #' @section The verdict:
 #' The guide is judged on draws that it has never seen (with the optimisers other than `natural()`, every 500 steps): half the squared norm
 #' of the natural gradient, estimated without bias from products of independent draws, is the distance to the optimum in nats to second
@@ -48,11 +54,13 @@ fullrank.default <- function(x, ...) {
 fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$init)) init_to_median() else x$init, init_scale = 0.1,
                                     optimizer = natural(), steps = NULL, max_steps = 1e5, particles = NULL,
                                     seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
-                                    keep = x$keep, tol = 0.02) {
+                                    verbose = FALSE, keep = x$keep, tol = 0.02, keep_data = TRUE) {
   call <- match.call()
   call[[1L]] <- quote(fullrank)
   reject_dots(...)
   check_flag(progress, "progress")
+  check_flag(verbose, "verbose")
+  check_flag(keep_data, "keep_data")
   if (is.environment(data)) data <- data_list(data) # as it is now
   settings <- check_settings(init, init_scale, optimizer, steps, max_steps, particles, threads, tol)
   settings$seed <- resolve_seed(seed)
@@ -60,12 +68,14 @@ fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$
   g <- start_guide(compiled, settings$init, init_scale, settings$seed)
   state <- fresh_state(g, optimizer)
   fit <- structure(list(
-    call = call, model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
+    version = this_version(), call = call, model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
     particles = settings$particles, optimizer = optimizer, keep = keep, loss = numeric(),
     nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0,
     density_evaluations = 0, state = state
   ), class = "fullrank_fit")
-  run_fit(fit, settings$steps, settings$max_steps, progress)
+  fit$model$data <- NULL # which `data` has
+  fit <- run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
+  if (keep_data) fit else drop_data(fit)
 }
 
 # What fullrank() does not know: a misspelt argument, or data given one by one.
@@ -123,11 +133,13 @@ check_pairs <- 128L
 more_pairs <- function(d) as.integer(max(check_pairs, min(1024, 51200 %/% d)))
 
 # Go on for `steps` steps, or until the convergence rule ends it within `max_steps` more.
-run_fit <- function(fit, steps, max_steps, progress) {
+run_fit <- function(fit, steps, max_steps, progress, verbose = FALSE) {
+  needs_data(fit$compiled)
   begin <- proc.time()[["elapsed"]]
-  out <- take_steps(fit, steps, max_steps, progress)
+  out <- take_steps(fit, steps, max_steps, progress, verbose)
   fit$state <- out$state
   fit$loss <- c(fit$loss, out$loss)
+  fit$phases <- phase_table(out$phases, fit$phases)
   fit$status <- run_statuses[out$status + 1L]
   fit$steps <- fit$state$step
   fit$gradient_evaluations <- fit$gradient_evaluations + out$evaluations
@@ -135,15 +147,19 @@ run_fit <- function(fit, steps, max_steps, progress) {
   fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
   fit$guide <- new_guide(unpack_guide(fit$state$theta, fit$compiled), fit$compiled, fit$seed)
   fit <- judge_fit(fit, if (fit$status == "converged") out$verdict)
+  fit$guide$compiled <- NULL # `$` hands it out with the fit's
   fit$seconds <- fit$seconds + proc.time()[["elapsed"]] - begin
+  if (verbose) message(paste(strwrap(verdict_text(fit)), collapse = "\n"))
+  if (fit$status == "interrupted") say_interrupted(fit)
   fit
 }
 
 # The steps themselves, one .Call.
-take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE) {
+take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE, verbose = FALSE) {
   fixed <- !is.null(steps)
   until <- fit$state$step + (if (fixed) steps else max_steps)
-  bar <- progress_report(progress, until - fit$state$step, fit$state$step)
+  run <- list(from = fit$state$step, until = until, fixed = fixed, natural = fit$optimizer$name == "natural")
+  bar <- progress_report(progress, verbose, run)
   on.exit(bar$done())
   d <- fit$compiled$program$d
   if (fit$optimizer$name == "natural") {
@@ -174,17 +190,6 @@ judge_fit <- function(fit, verdict = NULL, draws = 1000L) {
   fit
 }
 
-# A bar that the run reports to at most ten times a second.
-progress_report <- function(progress, steps, from) {
-  if (!isTRUE(progress)) return(list(report = NULL, done = function() NULL))
-  id <- cli::cli_progress_bar("Fitting", total = steps, format = "{cli::pb_name} {cli::pb_bar} {cli::pb_percent} | loss {cli::pb_status} | {cli::pb_eta}",
-                              .auto_close = FALSE)
-  list(
-    report = function(step, loss) cli::cli_progress_update(set = step - from, status = format(loss, digits = 6), id = id),
-    done = function() cli::cli_progress_done(id = id)
-  )
-}
-
 #' Go on with a fit, or fit again
 #'
 #' With a model, data or settings given, `update()` fits again with these changed. Otherwise it goes on from where the fit stopped, the
@@ -196,7 +201,7 @@ progress_report <- function(progress, steps, from) {
 #' @param steps How many steps to go on for; NULL: until the convergence rule ends it. When the model is fitted again, the fit's own number
 #'   of steps is the default.
 #' @param max_steps With `steps = NULL`, the budget of further steps.
-#' @param progress Whether to show progress.
+#' @param progress,verbose As for [fullrank()].
 #' @return A `fullrank_fit`.
 #' @examples
 #' m <- model({
@@ -207,20 +212,21 @@ progress_report <- function(progress, steps, from) {
 #' fit <- update(fit, steps = 300)
 #' fit$steps
 #' @export
-update.fullrank_fit <- function(object, formula. = NULL, ..., steps = NULL, max_steps = object$settings$max_steps, progress = interactive()) {
+update.fullrank_fit <- function(object, formula. = NULL, ..., steps = NULL, max_steps = object$settings$max_steps, progress = interactive(), verbose = FALSE) {
   changed <- list(...)
   if (is.null(formula.) && !length(changed)) {
     if (!is.null(steps)) check_number(steps, "steps", 1, most_steps, whole = TRUE)
     check_number(max_steps, "max_steps", 1, most_steps, whole = TRUE)
     check_flag(progress, "progress")
-    return(run_fit(object, steps, max_steps, progress))
+    check_flag(verbose, "verbose")
+    return(run_fit(object, steps, max_steps, progress, verbose))
   }
   if (any(!nzchar(argument_tags(...)))) stop("update() takes a model by place; its other arguments need their names, as in data = list(...).", call. = FALSE)
   if (!is.null(formula.) && !inherits(formula., "fullrank_model")) stop("`formula.` must be a model, made by model({ ... }).", call. = FALSE)
   s <- object$settings
   args <- list(x = if (is.null(formula.)) object$model else formula., data = object$data, init = s$init, init_scale = s$init_scale, optimizer = object$optimizer,
                steps = if (missing(steps)) s$steps else steps, max_steps = max_steps, particles = object$particles, seed = object$seed,
-               threads = s$threads, keep = object$keep, tol = s$tol, progress = progress)
+               threads = s$threads, keep = object$keep, tol = s$tol, progress = progress, verbose = verbose)
   args[names(changed)] <- changed
   fit <- do.call(fullrank, args)
   fit$call <- changed_call(object$call, match.call(expand.dots = TRUE))

@@ -165,6 +165,10 @@ density.mvnormal <- function(x, at, log = FALSE, ...) {
 entropy <- function(x, ...) UseMethod("entropy")
 
 #' @export
+entropy.default <- function(x, ...) method_elsewhere("entropy", c(class(x), "default"), "posterior")(x, ...)
+
+#' @export
+#' @exportS3Method posterior::entropy mvnormal
 entropy.mvnormal <- function(x, ...) {
   length(x$loc) / 2 * (1 + log(2 * pi)) + sum(log(diag(x$scale_tril)))
 }

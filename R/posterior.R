@@ -120,7 +120,9 @@ coef.mvn_guide <- function(object, full = FALSE, ...) {
 coef.fullrank_fit <- coef.mvn_guide
 
 #' @export
+#' @exportS3Method posterior::entropy mvn_guide
 entropy.mvn_guide <- function(x, ...) entropy(posterior(x))
 
 #' @export
+#' @exportS3Method posterior::entropy fullrank_fit
 entropy.fullrank_fit <- entropy.mvn_guide

@@ -219,10 +219,13 @@ prior_summary <- function(object, ...) UseMethod("prior_summary")
 
 #' @export
 prior_summary.default <- function(object, ...) {
+  method <- method_elsewhere("prior_summary", class(object), "rstantools")
+  if (!is.null(method)) return(method(object, ...))
   stop(sprintf("prior_summary() takes a fit of a regression, not an object of class %s.", class(object)[1L]), call. = FALSE)
 }
 
 #' @export
+#' @exportS3Method rstantools::prior_summary fullrank_regression
 prior_summary.fullrank_regression <- function(object, ...) {
   reg <- object$regression
   sites <- Filter(function(s) s$kind != "z", reg$sites)
@@ -259,6 +262,8 @@ prior_text <- function(call, i, n, data) {
 
 #' @export
 print.fullrank_priors <- function(x, ...) {
-  cat(paste0(pad_right(x$parameter), " ~ ", pad_right(x$prior), ifelse(x$source == "user", "  (yours)", "")), sep = "\n")
+  yours <- ifelse(x$source == "user", "  (yours)", "")
+  room <- getOption("width") - 3L - max(nchar(paste0(x$prior, yours), "width"))
+  cat(trimws(paste0(pad_right(shorten(x$parameter, max(room, 24L))), " ~ ", pad_right(x$prior), yours), "right"), sep = "\n")
   invisible(x)
 }

@@ -154,6 +154,7 @@ as_points <- function(z, d) {
 
 # Log joint density (Jacobian included) at each row of z.
 log_joint <- function(compiled, z) {
+  needs_data(compiled)
   .Call(fullrank_program_eval, compiled$program, as_points(z), FALSE, FALSE)$log_prob
 }
 

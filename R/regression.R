@@ -92,7 +92,7 @@ fit_regression <- function(reg, call, ...) {
   fit$model[c("data", "keep", "init")] <- NULL
   fit$regression <- c(reg[setdiff(names(reg), c("model", "lowered", "messages", "formulas"))], list(init = reg$model$init))
   class(fit) <- c("fullrank_regression", class(fit))
-  fit
+  if (isFALSE(reg$fit_args$keep_data)) drop_regression_data(fit, reg$lowered) else fit
 }
 
 # Group effects named by level and column.
@@ -106,7 +106,6 @@ name_effects <- function(fit, effects) {
     part$labels <- element_labels(name, part$dim, names)
     fit$compiled$kept[[name]] <- part
   }
-  fit$guide$compiled <- fit$compiled
   fit
 }
 
@@ -190,15 +189,15 @@ as_model.list <- as_model.formula
 #' @param object A fit of a regression.
 #' @param formula. Changes to the formula, as for [stats::update.formula()]; or a list of formulas.
 #' @param ... Arguments to change.
-#' @param steps,max_steps,progress As for [update()][update.fullrank_fit].
+#' @param steps,max_steps,progress,verbose As for [update()][update.fullrank_fit].
 #' @return A fit of a regression.
 #' @examples
 #' fit <- fullrank(mpg ~ wt, data = mtcars, seed = 1)
 #' update(fit, . ~ . + hp)
 #' @export
-update.fullrank_regression <- function(object, formula. = NULL, ..., steps = NULL, max_steps = object$settings$max_steps, progress = interactive()) {
+update.fullrank_regression <- function(object, formula. = NULL, ..., steps = NULL, max_steps = object$settings$max_steps, progress = interactive(), verbose = FALSE) {
   given <- as.list(match.call(expand.dots = FALSE)$...)
-  if (is.null(formula.) && !length(given)) return(update.fullrank_fit(object, steps = steps, max_steps = max_steps, progress = progress))
+  if (is.null(formula.) && !length(given)) return(update.fullrank_fit(object, steps = steps, max_steps = max_steps, progress = progress, verbose = verbose))
   reg <- object$regression
   formulas <- updated_formulas(object$formula, formula.)
   framed <- intersect(names(given), frame_arguments)
@@ -207,6 +206,7 @@ update.fullrank_regression <- function(object, formula. = NULL, ..., steps = NUL
   args <- args[!duplicated(names(args), fromLast = FALSE)]
   args$steps <- steps
   args$progress <- progress
+  args$verbose <- verbose
   args[names(values)] <- values
   expressions <- reg$args
   expressions[framed] <- given[framed]

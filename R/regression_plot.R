@@ -10,17 +10,14 @@
 #' @param nsim How many replicates.
 #' @param seed A whole number.
 #' @param ... Passed on.
-#' @return `x`, invisibly.
+#' @return What was drawn, invisibly: as [plot()][plot.fullrank_fit], for "predictive" a list of `y` and `yrep` (a replicate a row).
 #' @examples
 #' fit <- fullrank(mpg ~ wt, data = mtcars, seed = 1)
 #' plot(fit, type = "predictive")
 #' @export
-plot.fullrank_regression <- function(x, type = c("all", "elbo", "marginals", "correlation", "predictive"), pars = NULL, nsim = 50, seed = 1, ...) {
+plot.fullrank_regression <- function(x, type = c("all", "trace", "marginals", "correlation", "pairs", "weights", "predictive"), pars = NULL, nsim = 50, seed = 1, ...) {
   type <- match.arg(type)
-  if (type == "predictive") {
-    plot_predictive(x, check_number(nsim, "nsim", 2, whole = TRUE), seed, ...)
-    return(invisible(x))
-  }
+  if (type == "predictive") return(invisible(plot_predictive(x, check_number(nsim, "nsim", 2, whole = TRUE), seed, ...)))
   sites <- x$regression$sites
   if (is.null(pars)) pars <- names(sites)[vapply(sites, function(s) s$kind != "z", NA)]
   plot.fullrank_fit(x, type = type, pars = pars, seed = seed, ...)
@@ -34,7 +31,11 @@ plot_predictive <- function(object, nsim, seed, main = "Response and replicates"
   kind <- reg$family$table$response
   discrete <- kind %in% c("ordinal", "nominal", "binary") || (kind %in% c("count", "binomial") && length(unique(y)) <= 25L)
   yrep <- predictive_samples(object, prediction_rows(object), prediction_values(object, if (discrete) max(nsim, 400) else nsim, seed), FALSE, mix_seed(seed, 5))
-  if (discrete) return(plot_shares(y, yrep, reg, main, ...))
+  drawn <- list(y = y, yrep = yrep)
+  if (discrete) {
+    plot_shares(y, yrep, reg, main, ...)
+    return(drawn)
+  }
   range <- stats::quantile(c(y, yrep), c(0.005, 0.995), names = FALSE)
   range <- range(y, range)
   curve <- function(v) stats::density(v, from = range[1L], to = range[2L], n = 256)
@@ -43,6 +44,7 @@ plot_predictive <- function(object, nsim, seed, main = "Response and replicates"
   graphics::plot.default(own$x, own$y, type = "n", xlab = reg$response$name, ylab = "density", main = main, ylim = c(0, max(own$y, vapply(others, function(o) max(o$y), 0))), ...)
   for (o in others) graphics::lines(o$x, o$y, col = grDevices::adjustcolor(ink[["main"]], 0.25))
   graphics::lines(own$x, own$y, lwd = 2.5, col = ink[["mark"]])
+  drawn
 }
 
 # The share of each value: observed as dots, replicates as intervals.

@@ -184,7 +184,9 @@ density_statement <- function(left, dist_name, dist, exprs, ctx) {
       name = label, dist = dist_name, args = lapply(args, compact_arg), N = as.integer(N), K = as.integer(K),
       dim = dim(x), length = length(x), names = names(x))
   }
-  if (value_length(x)) add_density(x, dist_name, dist, args, N, K, label, ctx)
+  if (!value_length(x)) return()
+  density <- add_density(x, dist_name, dist, args, N, K, label, ctx)
+  if (!is_node(x)) ctx$observed[[length(ctx$observed)]]$nodes <- c(value = as_node(x, ctx)$id, density = density$id)
 }
 
 eval_left <- function(left, ctx) {
@@ -287,19 +289,17 @@ first_rows <- function(bad, of = NULL) {
   paste0(if (length(rows) == 1L) "row " else "rows ", paste(utils::head(rows, 5L), collapse = ", "), if (length(rows) > 5L) ", ...")
 }
 
-# The density's node, and the part of it that depends on data alone, computed once.
+# The density's node, which is returned, and the part of it that depends on data alone, computed once.
 add_density <- function(x, name, dist, args, N, K, term_name, ctx) {
   b <- ctx$b
   term <- add_term(b, term_name)
   ids <- vapply(c(list(x), unname(args)), function(v) as_node(v, ctx)$id, 0L)
   which_dist <- add_dist(b, name)
-  if (dist$by_rows) {
-    add_node(b, "density", 1L, ids, c(which_dist, term))
-  } else {
-    add_node(b, "density_event", 1L, ids, c(which_dist, term, N, K))
-  }
+  node <- if (dist$by_rows) add_node(b, "density", 1L, ids, c(which_dist, term))
+          else add_node(b, "density_event", 1L, ids, c(which_dist, term, N, K))
   if (!is_node(x) && dist$discrete) {
     base <- sum(.Call(fullrank_dist_base, name, x + 0, lapply(unname(args), function(a) if (is_node(a)) NULL else a + 0)))
     if (!is.na(base) && base != 0) add_node(b, "target", 1L, as_node(base, ctx)$id, term)
   }
+  node
 }

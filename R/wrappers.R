@@ -25,7 +25,10 @@ wrapped_statement <- function(left, call, ctx) {
   if (!is_node(x)) {
     ctx$observed[[length(ctx$observed) + 1L]] <- list(name = label, dist = NULL, wrapped = compact_wrapped(d), N = n, K = 1L, dim = dim(x), length = value_length(x), names = names(x))
   }
-  if (n) add_node(ctx$b, "target", 1L, as_node(log_prob_of(x, d, n, ctx), ctx)$id, add_term(ctx$b, label))
+  if (!n) return()
+  terms <- as_node(log_prob_of(x, d, n, ctx), ctx)
+  if (!is_node(x)) ctx$observed[[length(ctx$observed)]]$nodes <- c(value = as_node(x, ctx)$id, terms = terms$id)
+  add_node(ctx$b, "target", 1L, terms$id, add_term(ctx$b, label))
 }
 
 # Distributions of vectors and of categories inside a mixture: their number of events N and its size K, from the left side.

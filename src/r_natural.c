@@ -141,19 +141,19 @@ static SEXP verdict_list(const fr_natural_counters *c)
 }
 
 /* settings: seed, pairs, until_step, fixed_steps, max_gradients, tol.
- * list(state, status (code), loss, counts (n_terms), verdict, evaluations, densities) */
+ * list(state, status (code), loss, counts (n_terms), verdict, evaluations, densities, phases) */
 SEXP fullrank_natural_run(SEXP program, SEXP state, SEXP settings, SEXP report)
 {
   fr_watch w;
-  fr_watch_start(&w, report);
   const int pairs = fr_list_int(settings, "pairs");
   int run_status = FR_RUN_INTERRUPTED;
   fr_density density;
   fr_density_from_r(program, fr_natural_points(pairs), fr_watch_rows, &w, &density);
   fr_natural s;
-  const char *names[] = {"state", "status", "loss", "counts", "verdict", "evaluations", "densities", ""};
+  const char *names[] = {"state", "status", "loss", "counts", "verdict", "evaluations", "densities", "phases", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(out, 0, copy_state(state, density.d, &s));
+  fr_watch_start(&w, report, s.c.step, &s.c.phase, &s.c.gap, &s.c.gap_se);
   const double first = s.c.step, gradients = s.c.gradients, densities = s.c.densities, until = fr_list_double(settings, "until_step");
   fr_natural_spec spec = {.log_density = density.log_density, .model = density.model, .explain = density.explain,
                           .seed = fr_seed(fr_list_get(settings, "seed")), .pairs = pairs, .tol = fr_list_double(settings, "tol"),
@@ -173,6 +173,7 @@ SEXP fullrank_natural_run(SEXP program, SEXP state, SEXP settings, SEXP report)
   SET_VECTOR_ELT(out, 4, verdict_list(&s.c));
   SET_VECTOR_ELT(out, 5, Rf_ScalarReal(s.c.gradients - gradients));
   SET_VECTOR_ELT(out, 6, Rf_ScalarReal(s.c.densities - densities));
+  SET_VECTOR_ELT(out, 7, fr_watch_phases(&w));
   UNPROTECT(1);
   return out;
 }

@@ -183,7 +183,6 @@ SEXP fullrank_svi_step(SEXP program, SEXP state, SEXP optimizer, SEXP eps)
 SEXP fullrank_svi_run(SEXP program, SEXP state, SEXP optimizer, SEXP settings, SEXP report)
 {
   fr_watch w;
-  fr_watch_start(&w, report);
   int S = fr_list_int(settings, "particles"), pairs = fr_list_int(settings, "check_pairs");
   int more = fr_list_int(settings, "more_pairs"), most = more > pairs ? more : pairs, run_status = FR_RUN_INTERRUPTED;
   fr_density density;
@@ -196,6 +195,7 @@ SEXP fullrank_svi_run(SEXP program, SEXP state, SEXP optimizer, SEXP settings, S
       .check_every = fr_list_int(settings, "check_every"), .check_pairs = pairs, .more_pairs = more, .tol = fr_list_double(settings, "tol"),
       .verdict = {NAN, NAN, NAN, NAN, 0}, .poll = fr_watch_step, .poll_data = &w};
   double first = fr_list_double(state, "step");
+  fr_watch_start(&w, report, first, NULL, &spec.verdict.gap, &spec.verdict.gap_se);
   R_xlen_t length = spec.until_step > first ? (R_xlen_t)(spec.until_step - first) : 0;
   const char *names[] = {"state", "status", "loss", "counts", "verdict", "evaluations", ""};
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));

@@ -160,3 +160,9 @@ test_that("plots draw", {
   expect_silent(plot(regression_fit("poisson")))
   expect_silent(plot(regression_fit("poisson"), type = "marginals", pars = "z_g"))
 })
+
+test_that("ngrps() counts levels, as lme4 does", {
+  skip_if_not_installed("lme4")
+  expect_identical(lme4::ngrps(regression_fit("binomial")), c(herd = 15L))
+  expect_identical(lme4::ngrps(regression_fit("poisson")), c(g = 12L))
+})

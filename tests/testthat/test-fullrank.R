@@ -297,7 +297,7 @@ test_that("a time limit is an interrupt too", {
     sink(type = "output")
   })
   setTimeLimit(elapsed = 0.3, transient = TRUE)
-  fit <- fullrank(slow, list(y = sin(1:20000)), optimizer = adam(lr = 0.01), steps = 5e6, seed = 1, progress = FALSE)
+  expect_message(fit <- fullrank(slow, list(y = sin(1:20000)), optimizer = adam(lr = 0.01), steps = 5e6, seed = 1, progress = FALSE), "update\\(fit\\) goes on")
   setTimeLimit()
   expect_identical(fit$status, "interrupted")
   expect_gt(fit$steps, 0)
