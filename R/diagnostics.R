@@ -77,7 +77,7 @@ flat_weights_sd <- 0.15
 
 # What k-hat means here, in words.
 khat_text <- function(khat, log_weight_sd) {
-  if (isTRUE(log_weight_sd < flat_weights_sd)) {
+  if (weights_are_flat(list(log_weight_sd = log_weight_sd))) {
     return(sprintf("without meaning here: the log weights hardly vary (sd %s), so the guide matches the posterior wherever it draws",
                    format(signif(log_weight_sd, 1))))
   }
@@ -85,7 +85,7 @@ khat_text <- function(khat, log_weight_sd) {
   paste0(formatC(khat, digits = 2, format = "f"), if (khat < 0.5) {
     ", good: the guide's tails cover the posterior's"
   } else if (khat <= 0.7) {
-    ", usable: the tails are thin; draws(fit, importance = TRUE) corrects them"
+    ", usable: the tails are thin; summary(fit, importance = TRUE) corrects them"
   } else {
     ", POOR (above 0.7): the guide misses part of the posterior, and reweighting its draws cannot mend that"
   })
