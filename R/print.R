@@ -17,13 +17,19 @@
 #' @export
 print.fullrank_fit <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
+  print_verdict(x)
+  print(summary.fullrank_fit(x), n = n)
+  invisible(x)
+}
+
+# What every fit prints first.
+print_verdict <- function(x) {
   wrap(verdict_text(x))
   for (line in warning_lines(x)) wrap(line)
+  for (line in restart_lines(x)) wrap(line)
   cat("ELBO  ", plus_minus(x$elbo, x$elbo_se), "\n", sep = "")
   wrap("k-hat ", khat_text(x$khat, x$log_weight_sd), exdent = 6L)
   cat("\n")
-  print(summary.fullrank_fit(x), n = n)
-  invisible(x)
 }
 
 #' @rdname print.fullrank_fit

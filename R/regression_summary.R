@@ -116,11 +116,7 @@ print.summary.fullrank_regression <- function(x, n = 20, ...) {
 #' @export
 print.fullrank_regression <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
-  wrap(verdict_text(x))
-  for (line in warning_lines(x)) wrap(line)
-  cat("ELBO  ", plus_minus(x$elbo, x$elbo_se), "\n", sep = "")
-  wrap("k-hat ", khat_text(x$khat, x$log_weight_sd), exdent = 6L)
-  cat("\n")
+  print_verdict(x)
   print(summary.fullrank_regression(x), n = n)
   invisible(x)
 }
