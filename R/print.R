@@ -59,8 +59,8 @@ verdict_text <- function(fit) {
     fixed_steps = fixed_text(fit, cost, go_on),
     interrupted = paste0("NOT CONVERGED: interrupted after ", cost, "; ", gap_text(fit), ". ", go_on),
     diverged = paste0("DIVERGED, not converged: too many evaluations were not finite", worst_site(fit), "; after ", cost,
-                      " the last good guide is returned. Check that statement, give a start near the posterior ",
-                      "(init = init_to_value(...)), or lower the optimiser's lr."),
+                      " the last good guide is returned. Check that statement, or give a start near the posterior ",
+                      "(init = init_to_value(...))", if (!is.null(fit$optimizer$lr)) ", or lower the optimiser's lr", "."),
     paste0("NOT CONVERGED, as far as is known: the fit's status is ", deparse(fit$status)[1L], " after ", cost, ".")
   )
 }
