@@ -19,6 +19,10 @@
 #'     zero or not a number.
 #'   * `$ess`: effective number of the fresh draws, sum(w)^2 / sum(w^2), if they were weighted by their ratios.
 #'   * `$nonfinite`: how many evaluations during the fit were not finite, by site.
+#'   * `$restarts`: NULL without `restarts`; otherwise a data frame with a row a start: `start`, `seed`, `status` (also "failed" where no start was
+#'     found, and "not run" after an interrupt), `elbo` with its standard error `se`, `gap`, `gradients`, `distance` of its mean from that of the kept start
+#'     (Mahalanobis distance with the mean of the two covariances: posterior standard deviations along the line between them), `mode` (starts nearer than 1 to
+#'     each other have the same number, the kept one's is 1) and `kept`.
 #' @references
 #' Vehtari, Simpson, Gelman, Yao and Gabry (2024). Pareto smoothed importance sampling. Journal of Machine Learning Research 25(72),
 #' 1-58.
@@ -46,7 +50,9 @@ diagnostics_fields <- c("status", "steps", "gradient_evaluations", "elbo", "elbo
 #' @rdname diagnostics
 #' @export
 diagnostics.fullrank_fit <- function(fit, ...) {
-  structure(stats::setNames(lapply(diagnostics_fields, function(field) fit[[field]]), diagnostics_fields), class = "fullrank_diagnostics")
+  out <- stats::setNames(lapply(diagnostics_fields, function(field) fit[[field]]), diagnostics_fields)
+  out$restarts <- fit$restarts
+  structure(out, class = "fullrank_diagnostics")
 }
 
 #' @rdname diagnostics
@@ -61,7 +67,8 @@ print.fullrank_diagnostics <- function(x, ...) {
     `k-hat` = khat_text(x$khat, x$log_weight_sd),
     `log-weight sd` = format(signif(x$log_weight_sd, 2)),
     ESS = sprintf("%s of the draws behind k-hat", format(round(x$ess), big.mark = ",")),
-    `not finite` = if (length(bad)) paste(sprintf("%s: %s", names(bad), big(bad)), collapse = ", ") else "none of the evaluations"
+    `not finite` = if (length(bad)) paste(sprintf("%s: %s", names(bad), big(bad)), collapse = ", ") else "none of the evaluations",
+    restarts = if (!is.null(x$restarts)) restart_counts(x$restarts)
   )
   indent <- max(nchar(names(rows))) + 2L
   for (name in names(rows)) {
@@ -71,13 +78,20 @@ print.fullrank_diagnostics <- function(x, ...) {
   invisible(x)
 }
 
+restart_counts <- function(table) {
+  sizes <- table(table$mode)
+  ended <- sprintf("mode %s: %d", names(sizes), as.vector(sizes))
+  rest <- table$status[is.na(table$mode)]
+  sprintf("%d starts ended at %s", nrow(table), paste(c(ended, if (length(rest)) sprintf("none: %d (%s)", length(rest), paste(unique(rest), collapse = ", "))), collapse = ", "))
+}
+
 # Log weights with a smaller spread hardly vary: reweighting by them would cost sd^2, some 2 percent, of the draws, and the shape of
 # their tail, a fit to noise, says nothing.
 flat_weights_sd <- 0.15
 
 # What k-hat means here, in words.
 khat_text <- function(khat, log_weight_sd) {
-  if (isTRUE(log_weight_sd < flat_weights_sd)) {
+  if (weights_are_flat(list(log_weight_sd = log_weight_sd))) {
     return(sprintf("without meaning here: the log weights hardly vary (sd %s), so the guide matches the posterior wherever it draws",
                    format(signif(log_weight_sd, 1))))
   }
@@ -85,7 +99,7 @@ khat_text <- function(khat, log_weight_sd) {
   paste0(formatC(khat, digits = 2, format = "f"), if (khat < 0.5) {
     ", good: the guide's tails cover the posterior's"
   } else if (khat <= 0.7) {
-    ", usable: the tails are thin; draws(fit, importance = TRUE) corrects them"
+    ", usable: the tails are thin; summary(fit, importance = TRUE) corrects them"
   } else {
     ", POOR (above 0.7): the guide misses part of the posterior, and reweighting its draws cannot mend that"
   })

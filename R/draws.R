@@ -7,7 +7,8 @@
 #' many (at least 4,000) are drawn from the guide, weighted by p(z) / q(z), the largest weights smoothed by a generalised Pareto distribution
 #' (Pareto smoothed importance sampling), and resampled in proportion, systematically. A draw with a large weight can
 #' then appear more than once. When k-hat, the shape of that Pareto distribution, is above 0.7, no finite number of draws
-#' would do, and `draws()` says so instead.
+#' would do, and `draws()` says so instead. That holds for the k-hat of these draws and for the one that the fit prints. Where the log weights
+#' hardly vary (see [diagnostics()]) k-hat means nothing, and is not asked.
 #'
 #' @param x A fit or a guide.
 #' @param n How many draws.
@@ -46,7 +47,7 @@ draws.fullrank_fit <- function(x, n = 1000, importance = FALSE, seed = NULL, ...
   n <- check_number(n, "n", 1, .Machine$integer.max, whole = TRUE)
   check_flag(importance, "importance")
   seed <- resolve_seed(seed)
-  z <- if (importance) importance_resample(g, n, seed) else sample_guide(g, draw_eps(n, length(g$loc), seed))
+  z <- if (importance) importance_resample(x, n, seed) else sample_guide(g, draw_eps(n, length(g$loc), seed))
   posterior::as_draws_matrix(draws_values(g$compiled, z))
 }
 
@@ -59,37 +60,6 @@ draws_values <- function(compiled, z) {
   x <- do.call(cbind, unname(constrain_draws(compiled, z)))
   dimnames(x) <- list(NULL, value_labels(compiled))
   x
-}
-
-# ---- importance resampling -------------------------------------------------------------------------------------------
-
-# n rows of z, resampled from a larger number of draws of the guide in proportion to their smoothed weights.
-importance_resample <- function(g, n, seed, pool = max(10 * n, 4000)) {
-  eps <- draw_eps(pool, length(g$loc), seed)
-  weights <- smoothed_weights(log_weights(g, eps))
-  u <- uniform_numbers(1L, mix_seed(seed, 1))
-  sample_guide(g, eps)[systematic_resample(weights, n, u), , drop = FALSE]
-}
-
-# Pareto smoothed weights; an error when they cannot correct anything.
-smoothed_weights <- function(log_weights) {
-  found <- importance_diagnostics(log_weights)
-  w <- exp(log_weights - max(log_weights[is.finite(log_weights)], -Inf))
-  w[is.nan(w)] <- 0
-  if (found$log_weight_sd < flat_weights_sd) return(w)
-  if (is.na(found$khat) || found$khat > 0.7) {
-    stop(sprintf("Importance sampling cannot correct this fit: k-hat is %s, and above 0.7 a few draws carry all the weight.",
-                 if (is.na(found$khat)) "not available" else format(round(found$khat, 2))),
-         "\n  The guide does not reach all of the posterior. Use importance = FALSE and read the draws as approximate, or",
-         "\n  state the model so that its posterior is closer to a Normal (for a hierarchy, standardised effects).", call. = FALSE)
-  }
-  pareto_smooth(w)$w
-}
-
-# n positions, w_i / sum(w) * n of each up to rounding, from one uniform number.
-systematic_resample <- function(w, n, u) {
-  upper <- cumsum(w) / sum(w)
-  findInterval((seq_len(n) - 1 + u) / n, upper[-length(w)]) + 1L
 }
 
 # ---- the formats of package posterior and of base R ---------------------------------------------------------------------

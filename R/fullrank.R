@@ -21,6 +21,8 @@
 #' @param tol The fit has converged when the estimated distance to the optimum plus three standard errors is below this, in nats.
 #' @param keep_data Whether the fit keeps the data. Without them it is as small as its Normal: summaries, draws and predictions for new rows remain; what evaluates the density
 #'   or the observations (`elbo()`, `loo()`, `update()` without data, importance sampling) is then an error that says so.
+#' @param restarts How many starts to run. The first is the one that would be run alone; the others have seeds of their own and start from
+#'   draws of the prior (of `init`, where it is `init_to_sample()`, `init_to_uniform()` or `init_to_generated()`; improper priors give way to uniform draws). The one with the best ELBO is kept.
 #' @param ... Passed on to methods.
 #' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
 #'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
@@ -31,6 +33,9 @@
 #' of the natural gradient, estimated without bias from products of independent draws, is the distance to the optimum in nats to second
 #' order; `natural()` weighs it by the curvature that it has met. The status is "converged" only when this distance plus three
 #' standard errors is below `tol`. With `steps` given, the status is "fixed_steps" and the distance is reported all the same.
+#'
+#' A Normal describes one mode, and neither the distance nor k-hat can see another that no draw has reached. `restarts` can: the print says whether all
+#' starts have ended at the same place with the same ELBO, and `diagnostics(fit)$restarts` where each has ended. That they agree is no proof that there is one mode.
 #' @examples
 #' m <- model({
 #'   loc   ~ normal(0, 10)
@@ -54,7 +59,7 @@ fullrank.default <- function(x, ...) {
 fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$init)) init_to_median() else x$init, init_scale = 0.1,
                                     optimizer = natural(), steps = NULL, max_steps = 1e5, particles = NULL,
                                     seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
-                                    verbose = FALSE, keep = x$keep, tol = 0.02, keep_data = TRUE) {
+                                     verbose = FALSE, keep = x$keep, tol = 0.02, keep_data = TRUE, restarts = 1) {
   call <- match.call()
   call[[1L]] <- quote(fullrank)
   reject_dots(...)
@@ -62,19 +67,21 @@ fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$
   check_flag(verbose, "verbose")
   check_flag(keep_data, "keep_data")
   if (is.environment(data)) data <- data_list(data) # as it is now
-  settings <- check_settings(init, init_scale, optimizer, steps, max_steps, particles, threads, tol)
+  settings <- check_settings(init, init_scale, optimizer, steps, max_steps, particles, threads, tol, restarts)
   settings$seed <- resolve_seed(seed)
   compiled <- compile_model(x, data, keep)
-  g <- start_guide(compiled, settings$init, init_scale, settings$seed)
-  state <- fresh_state(g, optimizer)
-  fit <- structure(list(
-    version = this_version(), call = call, model = x, data = data, compiled = compiled, settings = settings, seed = settings$seed,
-    particles = settings$particles, optimizer = optimizer, keep = keep, loss = numeric(),
-    nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0,
-    density_evaluations = 0, state = state
-  ), class = "fullrank_fit")
-  fit$model$data <- NULL # which `data` has
-  fit <- run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
+  one <- function(init, seed) {
+    state <- fresh_state(start_guide(compiled, init, init_scale, seed), optimizer)
+    fit <- structure(list(
+      version = this_version(), call = call, model = x, data = data, compiled = compiled, settings = settings, seed = seed,
+      particles = settings$particles, optimizer = optimizer, keep = keep, loss = numeric(),
+      nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0,
+      density_evaluations = 0, state = state
+    ), class = "fullrank_fit")
+    fit$model$data <- NULL # which `data` has
+    run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
+  }
+  fit <- if (settings$restarts == 1) one(settings$init, settings$seed) else run_restarts(one, settings$init, settings$seed, settings$restarts)
   if (keep_data) fit else drop_data(fit)
 }
 
@@ -97,7 +104,7 @@ argument_tags <- function(...) {
 most_steps <- 1e8
 most_particles <- 1e6
 
-check_settings <- function(init, init_scale, optimizer, steps, max_steps, particles, threads, tol) {
+check_settings <- function(init, init_scale, optimizer, steps, max_steps, particles, threads, tol, restarts) {
   check_init_scale(init_scale)
   list(
     init = check_init(init), init_scale = init_scale, optimizer = check_optimizer(optimizer),
@@ -105,7 +112,8 @@ check_settings <- function(init, init_scale, optimizer, steps, max_steps, partic
     max_steps = check_number(max_steps, "max_steps", 1, most_steps, whole = TRUE),
     particles = if (is.null(particles)) default_particles(optimizer) else check_number(particles, "particles", 1, most_particles, whole = TRUE),
     threads = check_number(threads, "threads", 1, whole = TRUE),
-    tol = check_number(tol, "tol", 0, open = TRUE)
+    tol = check_number(tol, "tol", 0, open = TRUE),
+    restarts = check_number(restarts, "restarts", 1, 1e4, whole = TRUE)
   )
 }
 
@@ -148,6 +156,7 @@ run_fit <- function(fit, steps, max_steps, progress, verbose = FALSE) {
   fit$guide <- new_guide(unpack_guide(fit$state$theta, fit$compiled), fit$compiled, fit$seed)
   fit <- judge_fit(fit, if (fit$status == "converged") out$verdict)
   fit$guide$compiled <- NULL # `$` hands it out with the fit's
+  fit$restarts <- refresh_restarts(fit)
   fit$seconds <- fit$seconds + proc.time()[["elapsed"]] - begin
   if (verbose) message(paste(strwrap(verdict_text(fit)), collapse = "\n"))
   if (fit$status == "interrupted") say_interrupted(fit)
@@ -193,7 +202,7 @@ judge_fit <- function(fit, verdict = NULL, draws = 1000L) {
 #' Go on with a fit, or fit again
 #'
 #' With a model, data or settings given, `update()` fits again with these changed. Otherwise it goes on from where the fit stopped, the
-#' same as if it never had: same guide, same optimiser state, same stream of random numbers.
+#' same as if it never had: same guide, same optimiser state, same stream of random numbers. After restarts that is the start that was kept.
 #'
 #' @param object A fit.
 #' @param formula. A model instead of the fit's own.
@@ -225,8 +234,8 @@ update.fullrank_fit <- function(object, formula. = NULL, ..., steps = NULL, max_
   if (!is.null(formula.) && !inherits(formula., "fullrank_model")) stop("`formula.` must be a model, made by model({ ... }).", call. = FALSE)
   s <- object$settings
   args <- list(x = if (is.null(formula.)) object$model else formula., data = object$data, init = s$init, init_scale = s$init_scale, optimizer = object$optimizer,
-               steps = if (missing(steps)) s$steps else steps, max_steps = max_steps, particles = object$particles, seed = object$seed,
-               threads = s$threads, keep = object$keep, tol = s$tol, progress = progress, verbose = verbose)
+               steps = if (missing(steps)) s$steps else steps, max_steps = max_steps, particles = object$particles, seed = s$seed,
+               threads = s$threads, keep = object$keep, tol = s$tol, restarts = s$restarts, progress = progress, verbose = verbose)
   args[names(changed)] <- changed
   fit <- do.call(fullrank, args)
   fit$call <- changed_call(object$call, match.call(expand.dots = TRUE))

@@ -133,6 +133,8 @@ start_site <- function(compiled, site, k, init, z, seed) {
     mean = start_mean(compiled, site, k, z, seed),
     value = if (is.null(init$values[[site$name]])) start_site(compiled, site, k, init$fallback, z, seed)
             else unconstrain_site(compiled, site, init$values[[site$name]], z),
+    dispersed = start_value(compiled, site, sample_site(compiled, site, k, 1L, z, seed), z,
+                            otherwise = start_site(compiled, site, k, init_to_uniform(), z, seed)),
     generated = start_site(compiled, site, k, check_init(init$generate(), "generate()"), z, seed)
   )
 }
@@ -178,9 +180,9 @@ site_mean <- function(site, args) {
   out
 }
 
-# Coordinates of a value; of 0, the feasible point, where there is none inside the support.
-start_value <- function(compiled, site, value, z) {
-  if (is.null(value) || anyNA(value) || !all(is.finite(value))) return(numeric(site$free))
+# Coordinates of a value; where there is none inside the support those of 0, the feasible point.
+start_value <- function(compiled, site, value, z, otherwise = numeric(site$free)) {
+  if (is.null(value) || anyNA(value) || !all(is.finite(value))) return(otherwise)
   out <- bijection_inverse(compiled, site, value, z)
-  if (any(out$status != 0L) || !all(is.finite(out$x))) numeric(site$free) else out$x
+  if (any(out$status != 0L) || !all(is.finite(out$x))) otherwise else out$x
 }

@@ -17,13 +17,19 @@
 #' @export
 print.fullrank_fit <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
+  print_verdict(x)
+  print(summary.fullrank_fit(x), n = n)
+  invisible(x)
+}
+
+# What every fit prints first.
+print_verdict <- function(x) {
   wrap(verdict_text(x))
   for (line in warning_lines(x)) wrap(line)
+  for (line in restart_lines(x)) wrap(line)
   cat("ELBO  ", plus_minus(x$elbo, x$elbo_se), "\n", sep = "")
   wrap("k-hat ", khat_text(x$khat, x$log_weight_sd), exdent = 6L)
   cat("\n")
-  print(summary.fullrank_fit(x), n = n)
-  invisible(x)
 }
 
 #' @rdname print.fullrank_fit
@@ -53,8 +59,8 @@ verdict_text <- function(fit) {
     fixed_steps = fixed_text(fit, cost, go_on),
     interrupted = paste0("NOT CONVERGED: interrupted after ", cost, "; ", gap_text(fit), ". ", go_on),
     diverged = paste0("DIVERGED, not converged: too many evaluations were not finite", worst_site(fit), "; after ", cost,
-                      " the last good guide is returned. Check that statement, give a start near the posterior ",
-                      "(init = init_to_value(...)), or lower the optimiser's lr."),
+                      " the last good guide is returned. Check that statement, or give a start near the posterior ",
+                      "(init = init_to_value(...))", if (!is.null(fit$optimizer$lr)) ", or lower the optimiser's lr", "."),
     paste0("NOT CONVERGED, as far as is known: the fit's status is ", deparse(fit$status)[1L], " after ", cost, ".")
   )
 }

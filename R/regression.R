@@ -202,7 +202,7 @@ update.fullrank_regression <- function(object, formula. = NULL, ..., steps = NUL
   formulas <- updated_formulas(object$formula, formula.)
   framed <- intersect(names(given), frame_arguments)
   values <- lapply(given[setdiff(names(given), framed)], eval, parent.frame())
-  args <- c(list(formula = formulas, data = reg$data), reg$given, reg$fit_args, list(seed = object$seed))
+  args <- c(list(formula = formulas, data = reg$data), reg$given, reg$fit_args, list(seed = object$settings$seed))
   args <- args[!duplicated(names(args), fromLast = FALSE)]
   args$steps <- steps
   args$progress <- progress

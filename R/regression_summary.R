@@ -4,6 +4,7 @@
 #'
 #' @param object,x A fit of a regression, or its summary.
 #' @param seed A whole number, for the rows that need draws.
+#' @param importance Whether to correct the summaries by importance sampling, as for [any fit][summary.fullrank_fit]; an error when k-hat is above 0.7.
 #' @param n How many rows of each table to print.
 #' @param ... Not used.
 #' @return `summary()`: an object of class `summary.fullrank_regression`, which is a `summary.fullrank_fit`; `as.data.frame()` gives one table: the coefficients, named as by [coef()][coef.fullrank_regression]
@@ -13,36 +14,34 @@
 #' summary(fit)
 #' as.data.frame(summary(fit))["wt", "mean"]
 #' @export
-summary.fullrank_regression <- function(object, seed = 1, ...) {
+summary.fullrank_regression <- function(object, seed = 1, importance = FALSE, ...) {
   no_extra_arguments("summary", ...)
-  sites <- summary_table(checked_guide(object), seed)
-  table <- rbind(coefficient_table(object), cutpoint_table(object, seed), sites)
-  rownames(table) <- make.unique(table$variable)
-  reg <- object$regression
-  structure(list(
-    table = table, draws = summary_draws, sections = summary_sections(object, table), lines = description_lines(object)
-  ), class = c("summary.fullrank_regression", "summary.fullrank_fit"))
+  g <- checked_guide(object)
+  source <- summary_source(object, seed, importance)
+  rows <- rbind(coefficient_rows(object, source), cutpoint_rows(object, source), summary_rows(g, source))
+  new_summary(rows, source, c("summary.fullrank_regression", "summary.fullrank_fit"),
+              sections = summary_sections(object, rows), lines = description_lines(object))
 }
 
-coefficient_table <- function(object) {
+coefficient_rows <- function(object, source) {
+  if (source$importance) {
+    x <- coefficient_draws(object, source$values)
+    return(if (ncol(x)) named_rows(colnames(x), weighted_block(x, source$weights)))
+  }
   moments <- coefficient_moments(object)
   if (!length(moments$loc)) return(NULL)
-  q <- coefficient_quantiles(moments, summary_probs)
-  summary_rows(names(moments$loc), moments$loc, sqrt(diag(moments$vcov)), t(q), if (is.null(moments$draws)) NA_real_ else sqrt(diag(moments$vcov) / nrow(moments$draws)))
-}
-
-summary_rows <- function(variable, mean, sd, q, mcse) {
-  table <- data.frame(variable = variable, mean = unname(mean), sd = unname(sd), unname_columns(q), mcse = mcse, stringsAsFactors = FALSE, row.names = NULL)
-  names(table) <- c("variable", "mean", "sd", percent_names(summary_probs), "mcse")
-  table
+  if (!is.null(moments$draws)) {
+    n <- nrow(moments$draws)
+    return(named_rows(names(moments$loc), weighted_block(moments$draws, rep(1 / n, n))))
+  }
+  named_rows(names(moments$loc), exact_block(cbind(moments$loc, sqrt(diag(moments$vcov)), t(coefficient_quantiles(moments, summary_probs)))))
 }
 
 # Cutpoints for predictors as they are, not centred.
-cutpoint_table <- function(object, seed) {
+cutpoint_rows <- function(object, source) {
   if (object$regression$family$name != "cumulative") return(NULL)
-  x <- cutpoint_draws(object, regression_values(object, seed = seed))
-  block <- draws_block(x)
-  summary_rows(colnames(x), block[, 1L], block[, 2L], block[, 3:5, drop = FALSE], block[, 6L])
+  x <- cutpoint_draws(object, source$values)
+  named_rows(colnames(x), weighted_block(x, source$weights))
 }
 
 cutpoint_draws <- function(object, values) {
@@ -108,8 +107,9 @@ print.summary.fullrank_regression <- function(x, n = 20, ...) {
     rows <- x$table[x$sections[[title]], , drop = FALSE]
     if (!nrow(rows)) next
     cat("\n", title, ":\n", sep = "")
-    print_table(rows, n, "print(summary(fit), n = Inf)")
+    print_table(rows, n, all_rows_call(x))
   }
+  print_source(x)
   invisible(x)
 }
 
@@ -117,11 +117,7 @@ print.summary.fullrank_regression <- function(x, n = 20, ...) {
 #' @export
 print.fullrank_regression <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
-  wrap(verdict_text(x))
-  for (line in warning_lines(x)) wrap(line)
-  cat("ELBO  ", plus_minus(x$elbo, x$elbo_se), "\n", sep = "")
-  wrap("k-hat ", khat_text(x$khat, x$log_weight_sd), exdent = 6L)
-  cat("\n")
+  print_verdict(x)
   print(summary.fullrank_regression(x), n = n)
   invisible(x)
 }

@@ -40,6 +40,7 @@ static void run_all(void)
   test_tril();
   test_guide();
   test_optim();
+  test_natural();
   test_dist();
   test_program();
   test_scan();

@@ -99,56 +99,6 @@ test_that("the formats of package posterior hold the same numbers", {
   expect_s3_class(posterior::summarise_draws(fit), "draws_summary")
 })
 
-# A Normal posterior and a guide that is off: importance weights are known in closed form.
-one <- model({
-  x ~ normal(0, 1)
-})
-
-test_that("importance = TRUE corrects the guide", {
-  off <- known_fit(one, list(), 0.4, matrix(1.3^2))
-  x <- as.vector(draws(off, 2000, importance = TRUE, seed = 1))
-  # draws of q alone would be far off
-  expect_lt(stats::ks.test(as.vector(draws(off, 2000, seed = 1)), "pnorm")$p.value, 1e-10)
-  expect_lt(abs(mean(x)), 0.05)
-  expect_lt(abs(sd(x) - 1), 0.05)
-  expect_lt(max(abs(stats::quantile(x, 1:9 / 10) - qnorm(1:9 / 10))), 0.1)
-  expect_identical(draws(off, 50, importance = TRUE, seed = 2), draws(off, 50, importance = TRUE, seed = 2))
-  expect_generator_untouched(draws(off, 50, importance = TRUE, seed = 2))
-  expect_set_seed_governs(function() draws(off, 20, importance = TRUE))
-  # where the guide is the posterior nothing is left to correct
-  exact <- known_fit(one, list(), 0, matrix(1))
-  x <- as.vector(draws(exact, 2000, importance = TRUE, seed = 3))
-  expect_gt(stats::ks.test(x, "pnorm")$p.value, 0.001)
-})
-
-test_that("importance = TRUE says when it cannot", {
-  narrow <- known_fit(one, list(), 0, matrix(0.3^2))
-  expect_error(draws(narrow, 100, importance = TRUE, seed = 1), "k-hat is [0-9.]+, and above 0.7.*importance = FALSE")
-  nowhere <- known_fit(model({
-    x ~ normal(0, 1)
-    target(log(x - 3) * 1e-9)
-  }), list(), 4, matrix(0.01), init = init_to_value(list(x = 4)))
-  nowhere$guide$loc[] <- -50
-  expect_error(draws(nowhere, 100, importance = TRUE, seed = 1), "k-hat is not available")
-})
-
-test_that("systematic resampling takes each row as often as its weight says, up to one", {
-  set.seed(3)
-  for (n in c(1, 7, 500)) {
-    w <- rexp(40)
-    at <- fullrank:::systematic_resample(w, n, runif(1))
-    expect_length(at, n)
-    counts <- tabulate(at, 40)
-    expect_true(all(abs(counts - n * w / sum(w)) < 1 + 1e-9))
-  }
-  w <- c(0, 1, 0, 0, 3, 0)
-  expect_setequal(fullrank:::systematic_resample(w, 100, 0.999999), c(2, 5))
-  expect_setequal(fullrank:::systematic_resample(w, 100, 0), c(2, 5))
-  # rows are taken without bias
-  u <- (seq_len(2000) - 0.5) / 2000
-  expect_equal(rowMeans(vapply(u, function(v) tabulate(fullrank:::systematic_resample(c(0.2, 1, 3), 2, v), 3), numeric(3))), 2 * c(0.2, 1, 3) / 4.2, tolerance = 1e-3)
-})
-
 test_that("bad arguments", {
   expect_error(draws(fit, 0), "`n` must be one whole number of at least 1")
   expect_error(draws(fit, 2.5), "`n`")

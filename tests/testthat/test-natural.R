@@ -74,23 +74,75 @@ test_that("a run broken off anywhere and saved goes on to the same bits", {
   }
 })
 
-test_that("a density that is NaN in a half-space ends with a true status", {
+# A verdict that is no claim beyond what is known: a status, a finite guide, no "converged" where draws keep failing, and the print says so.
+expect_true_status <- function(fit) {
+  off <- mean(!is.finite(fit$log_weights))
+  expect_true(fit$status %in% c("converged", "budget_exhausted", "diverged"))
+  expect_true(all(is.finite(c(coef(fit), vcov(fit)))))
+  expect_false(fit$status == "converged" && off > 0.03)
+  shown <- paste(trimws(utils::capture.output(print(fit))), collapse = " ")
+  expect_match(shown, switch(fit$status, converged = "^Converged", budget_exhausted = "^NOT CONVERGED", diverged = "^DIVERGED"))
+  if (off > 0) expect_match(shown, "WARNING: the log density is not finite at [0-9,]+ of 1,000 fresh draws")
+}
+
+test_that("a density that is NaN in a half-space ends with a true status, and the site is named", {
   half <- model({
-    x ~ normal(0, 1)
-    z ~ normal(0, 1)
-    y ~ normal(0 * log(x - edge), 1)
+    x ~ normal(0, 1, dim = 3)
+    z ~ normal(x[1], 1)
+    y ~ normal(0 * log(x[1] - edge) + z, 1)
   })
-  # half of the posterior's mass, a fiftieth, and nearly none
-  for (edge in c(0, -2, -5)) {
-    fit <- quiet_fit(half, list(y = 0.5, edge = edge), init = init_to_value(list(x = 1, z = 0)), seed = 1)
-    expect_true(fit$status %in% c("converged", "budget_exhausted", "diverged"))
-    expect_true(all(is.finite(c(coef(fit), vcov(fit)))))
-    if (edge > -5) expect_gt(fit$nonfinite[["y"]], 0)
-    expect_identical(fit$nonfinite[["z"]], 0L)
-    # nothing that is not finite in a tenth of all draws may be called converged
-    if (edge == 0) expect_false(fit$status == "converged" && mean(!is.finite(fit$log_weights)) > 0.1)
+  # from most of the posterior's mass to nearly none
+  for (edge in c(1, 0, -1, -2, -5)) {
+    fit <- quiet_fit(half, list(y = 0.5, edge = edge), init = init_to_value(list(x = c(edge + 1.5, 0, 0), z = 0)), seed = 1)
+    expect_true_status(fit)
+    expect_identical(fit$nonfinite[c("x", "z")], c(x = 0L, z = 0L))
+    if (edge >= -2) expect_gt(diagnostics(fit)$nonfinite[["y"]], 0)
+    if (edge >= -1) expect_false(fit$status == "converged")
   }
   expect_identical(fit$status, "converged")
+})
+
+test_that("the log of a latent that may go negative, and a root whose gradient has no end", {
+  log_of <- model({
+    x ~ normal(1, 1)
+    w ~ normal(0, 1)
+    y ~ normal(log(x) + w, 1)
+  })
+  root <- model({
+    v ~ normal(0, 3)
+    x ~ normal(0, exp(v / 2), dim = 4)
+    target(0.1 * sqrt(2 - v))
+  })
+  for (seed in 1:4) {
+    for (fit in list(quiet_fit(log_of, list(y = c(0.2, -0.4)), seed = seed), quiet_fit(root, seed = seed))) expect_true_status(fit)
+    fit <- quiet_fit(log_of, list(y = c(0.2, -0.4)), seed = seed, optimizer = adam(lr = 0.05), max_steps = 2000)
+    expect_true_status(fit)
+    expect_gt(fit$nonfinite[["y"]], 0)
+  }
+})
+
+test_that("an interrupt keeps the fit so far, and update() goes on to the same bits", {
+  grow <- model({
+    x ~ flat(dim = d)
+    target(sum(2 * x - exp(x)))
+  })
+  whole <- quiet_fit(grow, list(d = 230), seed = 1)
+  expect_identical(whole$status, "converged")
+  sink(nullfile(), type = "output")
+  on.exit({
+    setTimeLimit()
+    sink(type = "output")
+  })
+  # somewhere on the way; the machine decides where
+  for (share in c(0.1, 0.4, 0.7)) {
+    setTimeLimit(elapsed = max(share * whole$seconds, 0.05), transient = TRUE)
+    fit <- tryCatch(quiet_fit(grow, list(d = 230), seed = 1), error = function(e) NULL)
+    setTimeLimit()
+    if (is.null(fit) || fit$status == "converged") next
+    expect_identical(fit$status, "interrupted")
+    expect_match(printed(fit, n = 1)[1], "^NOT CONVERGED: interrupted after")
+    expect_identical(state_of(update(fit, progress = FALSE))[c("status", "steps", "gap", "state")], state_of(whole)[c("status", "steps", "gap", "state")])
+  }
 })
 
 test_that("a budget that ends early says so", {

@@ -25,26 +25,68 @@ answers <- function(fit) {
   )
 }
 
+# Evaluates `code` on x, a list, in a new process; `code` are lines that use x and give a value.
+in_new_process <- function(x, code) {
+  files <- tempfile(c("in", "out", "script"), fileext = c(".rds", ".rds", ".R"))
+  on.exit(unlink(files))
+  saveRDS(x, files[1])
+  writeLines(c(
+    sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
+    sprintf("x <- readRDS(%s)", deparse(files[1])),
+    "requireNamespace('fullrank', quietly = TRUE)",
+    sprintf("saveRDS({ %s }, %s)", paste(code, collapse = "\n"), deparse(files[2]))
+  ), files[3])
+  log <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", files[3]), stdout = TRUE, stderr = TRUE))
+  expect(file.exists(files[2]), paste(c("the other process failed:", log), collapse = "\n"))
+  readRDS(files[2])
+}
+
 test_that("after saveRDS() and readRDS() in a new process everything is the same to the bit", {
   fits <- list(
     adam = short_fit(m, data, keep = "ratio"), clipped = short_fit(m, data, optimizer = clipped_adam(lr = 0.02)),
     sgd = short_fit(m, data, optimizer = sgd(lr = 0.001, momentum = 0.5)), default = fullrank(m, data, steps = 20, seed = 4, progress = FALSE)
   )
-  files <- tempfile(c("fits", "answers", "script"), fileext = c(".rds", ".rds", ".R"))
-  on.exit(unlink(files))
-  saveRDS(list(fits = fits, answers = answers), files[1])
-  writeLines(c(
-    sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
-    sprintf("x <- readRDS(%s)", deparse(files[1])),
-    "requireNamespace('fullrank', quietly = TRUE)",
-    sprintf("saveRDS(lapply(x$fits, x$answers), %s)", deparse(files[2]))
-  ), files[3])
-  log <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", files[3]), stdout = TRUE, stderr = TRUE))
-  expect(file.exists(files[2]), paste(c("the other process failed:", log), collapse = "\n"))
-  there <- readRDS(files[2])
+  there <- in_new_process(list(fits = fits, answers = answers), "lapply(x$fits, x$answers)")
   for (name in names(fits)) {
     here <- answers(fits[[name]])
     for (part in names(here)) expect_identical(there[[name]][[part]], here[[part]], info = paste(name, part))
+  }
+})
+
+test_that("natural(), broken off in each of its phases and saved, goes on in a new process to the same bits", {
+  cases <- list(
+    funnel = list(model({
+      v ~ normal(0, 3)
+      x ~ normal(0, exp(v / 2), dim = 4)
+    }), list()),
+    grow = list(model({
+      x ~ flat(dim = d)
+      target(sum(2 * x - exp(x)))
+    }), list(d = 203))
+  )
+  phase <- function(fit) fit$state$counters[["phase"]]
+  parts <- wholes <- list()
+  for (name in names(cases)) {
+    fit_for <- function(...) fullrank(cases[[name]][[1]], cases[[name]][[2]], seed = 1, progress = FALSE, ...)
+    whole <- fit_for()
+    expect_identical(whole$status, "converged")
+    # the first step of each phase, and one in the middle of it
+    part <- fit_for(steps = 1)
+    while (part$steps < whole$steps - 1) {
+      before <- phase(part)
+      part <- update(part, steps = 1, progress = FALSE)
+      met <- sum(vapply(parts, function(p) phase(p) == phase(part) && length(coef(p)) == length(coef(part)), NA))
+      if (met == 0L || (met == 1L && before == phase(part))) {
+        parts <- c(parts, list(part))
+        wholes <- c(wholes, list(whole))
+      }
+    }
+  }
+  phases <- vapply(parts, phase, 0)
+  expect_true(all(0:8 %in% phases))
+  there <- in_new_process(list(parts = parts), "lapply(x$parts, function(p) update(p, progress = FALSE)[c('state', 'status', 'gap', 'gap_se', 'elbo', 'steps', 'gradient_evaluations')])")
+  for (k in seq_along(parts)) {
+    for (field in names(there[[k]])) expect_identical(there[[k]][[field]], wholes[[k]][[field]], info = paste("phase", phases[k], field))
   }
 })
 
