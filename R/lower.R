@@ -341,12 +341,29 @@ bound_value <- function(low, name, value) {
   as.name(name)
 }
 
+# The statements in their order; a site whose prior reads other sites, as in sd_g ~ exponential(1 / sigma), comes after these.
 assemble_statements <- function(low, sites) {
   out <- list()
-  for (s in low$statements) {
-    out <- c(out, if (is.symbol(s)) site_statements(sites[[as.character(s)]]) else list(s))
+  done <- character()
+  add <- function(name, above) {
+    if (name %in% done) return()
+    if (name %in% above) stop(circular_message(above[seq(match(name, above), length(above))]), call. = FALSE)
+    for (other in prior_sites(sites[[name]], names(sites))) add(other, c(above, name))
+    done <<- c(done, name)
+    out <<- c(out, site_statements(sites[[name]]))
   }
+  for (s in low$statements) if (is.symbol(s)) add(as.character(s), character()) else out <- c(out, list(s))
   out
+}
+
+circular_message <- function(names) {
+  if (length(names) == 1L) sprintf("The prior of `%s` refers to itself.", names) else sprintf("The priors of %s refer to each other.", enumerate(names))
+}
+
+# Other sites that a site's priors read.
+prior_sites <- function(site, known) {
+  priors <- c(list(site$prior), lapply(site$elements, `[[`, "prior"))
+  intersect(unlist(lapply(priors, all.vars)), known)
 }
 
 # Where a fit starts: the response's own location, no effects.
