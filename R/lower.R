@@ -112,7 +112,7 @@ lower_regression <- function(reg, prior) {
   reg$model <- new_model(as.call(c(list(as.name("{")), statements)), asNamespace("stats"))
   reg$model$data <- low$data
   reg$model$keep <- names(low$effects)
-  reg$model$init <- init_to_value(start_values(reg), init_to_median())
+  reg$model$init <- start_of(reg)
   for (k in names(reg$parts)) reg$parts[[k]]$at <- NULL
   reg
 }
@@ -230,7 +230,7 @@ lower_smooths <- function(low, part, s) {
     low$data[[Zn <- paste0("Z_", id)]] <- take_rows(Z, low$rows)
     state_site(low, paste0("sd_", id), call("half_student_t", 3, scaled(s)), kind = "sd", support = "positive")
     state_site(low, paste0("z_", id), quote(normal(0, 1)), as.double(ncol(Z)), seq_len(ncol(Z)), "z")
-    call("%*%", as.name(Zn), call("*", as.name(paste0("sd_", id)), as.name(paste0("z_", id))))
+    call("%*%", as.name(Zn), call("(", call("*", as.name(paste0("sd_", id)), as.name(paste0("z_", id)))))
   }, unname(part$at$smooths), names(part$at$smooths))
 }
 
@@ -364,6 +364,11 @@ circular_message <- function(names) {
 prior_sites <- function(site, known) {
   priors <- c(list(site$prior), lapply(site$elements, `[[`, "prior"))
   intersect(unlist(lapply(priors, all.vars)), known)
+}
+
+start_of <- function(reg) {
+  values <- start_values(reg)
+  if (length(values)) init_to_value(values, init_to_median()) else init_to_median()
 }
 
 # Where a fit starts: the response's own location, no effects.
