@@ -202,6 +202,7 @@ prepare_smooths <- function(parsed, frame, suffix) {
   out <- list()
   for (call in parsed$smooths) {
     spec <- eval(call, list(s = mgcv::s, t2 = mgcv::t2), parsed$env)
+    check_smooth(spec, frame, call)
     made <- tryCatch(mgcv::smoothCon(spec, data = frame, absorb.cons = TRUE, diagonal.penalty = TRUE),
                      error = function(e) stop(sprintf("The smooth `%s` could not be made: %s", statement_text(call), conditionMessage(e)), call. = FALSE))
     out <- c(out, lapply(made, function(smooth) {
@@ -211,6 +212,14 @@ prepare_smooths <- function(parsed, frame, suffix) {
     }))
   }
   out
+}
+
+# Most bases are of numbers; those of factors say so by their `bs`.
+check_smooth <- function(spec, frame, call) {
+  if (!inherits(spec, c("tp.smooth.spec", "ts.smooth.spec", "cr.smooth.spec", "cs.smooth.spec", "cc.smooth.spec", "ps.smooth.spec"))) return()
+  for (name in spec$term) {
+    if (!is.numeric(frame[[name]])) stop(sprintf("The smooth `%s` needs numbers, but `%s` is of class %s; s(f, bs = \"re\") is for factors.", statement_text(call), name, class(frame[[name]])[1L]), call. = FALSE)
+  }
 }
 
 # The basis B at some rows, turned so that the penalty is the identity: unpenalised columns, and one matrix for each penalty.

@@ -76,7 +76,7 @@ new_argument <- function(reg, name, newdata, rows) {
 part_predictor <- function(part, at, values, offset, new_levels, seed) {
   S <- nrow(values[[1L]])
   n <- nrow(at$X)
-  eta <- matrix(if (part$own_intercept) values[[paste0("Intercept", part$suffix)]] else 0, S, n)
+  eta <- matrix(rep_len(if (part$own_intercept) values[[paste0("Intercept", part$suffix)]] else 0, S * n), S, n)
   b <- values[[paste0("b", part$suffix)]]
   p <- ncol(at$X)
   if (p) eta <- eta + tcrossprod(b[, seq_len(p), drop = FALSE], at$X)

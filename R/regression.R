@@ -61,6 +61,9 @@ frame_arguments <- c("weights", "offset", "subset", "na.action")
 
 setup_from_call <- function(call, envir, formula, data, family, prior, contrasts, link, prior_only) {
   check_flag(prior_only, "prior_only")
+  prior <- tryCatch(prior, error = function(e) {
+    stop(sprintf("`prior` could not be read: %s. A prior is a sample statement, as in prior = list(b ~ normal(0, 2)).", sub("[.]$", "", conditionMessage(e))), call. = FALSE)
+  })
   if (!is.null(data) && !is.list(data) && !is.environment(data)) stop(sprintf("`data` must be a data frame, not %s.", class(data)[1L]), call. = FALSE)
   if (!is.null(contrasts) && (!is.list(contrasts) || is.null(names(contrasts)))) stop("`contrasts` must be a named list, as in list(f = contr.sum).", call. = FALSE)
   args <- as.list(call)[intersect(names(call), frame_arguments)]
