@@ -146,7 +146,7 @@ predictor_values <- function(object, at, values, new_levels = FALSE, seed = 1, o
   }
   if (is.null(only) || only == "mu") {
     out$eta <- predictor("mu")
-    out$mu <- eval(inverse_links[[reg$family$link]], list(eta = out$eta))
+    out$mu <- array(eval(inverse_links[[reg$family$link]], list(eta = out$eta)), dim(out$eta))
   }
   for (name in reg$family$table$pars) {
     if (!is.null(only) && only != name) next

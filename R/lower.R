@@ -62,17 +62,17 @@ check_bounds <- function(response, family) {
   if (any(response$status != 0) && (!is.null(response$lower) || !is.null(response$upper))) stop("cens() and trunc() do not go together.", call. = FALSE)
 }
 
-# Which rows enter the likelihood, how often, and the weights that stand in the distribution.
+# Which rows enter the likelihood, how often (`times`), and the weights that stand in the distribution.
 use_weights <- function(weights, family, n) {
-  if (is.null(weights) || all(weights == 1)) return(list(rows = NULL, precision = NULL))
+  if (is.null(weights) || all(weights == 1)) return(list(rows = NULL, times = NULL, precision = NULL))
   if (!is.null(weighted_parameters[[family$name]])) {
     rows <- which(weights > 0)
-    return(list(rows = if (length(rows) < n) rows, precision = as.double(weights)))
+    return(list(rows = if (length(rows) < n) rows, times = NULL, precision = as.double(weights)))
   }
   if (any(weights != floor(weights))) {
     stop(sprintf("For family %s `weights` must be whole numbers: how often each row counts.", family$name), call. = FALSE)
   }
-  list(rows = rep(seq_len(n), weights), precision = NULL)
+  list(rows = rep(seq_len(n), weights), times = as.double(weights), precision = NULL)
 }
 
 # Parts ready for their matrices: mu, further parameters, or for a categorical response one part a category.
@@ -80,7 +80,7 @@ prepare_parts <- function(parsed, frame, family, response, contrasts) {
   if (family$name != "categorical") {
     return(lapply(parsed$parts, function(p) {
       mu <- p$dpar == "mu"
-      if (mu && family$name == "cumulative") p$fixed <- call("+", p$fixed, 1)
+      if (mu && family$name == "cumulative") p$fixed <- with_intercept(p)
       part <- prepare_part(p, frame, if (mu) "" else paste0("_", p$dpar), contrasts, if (mu) family$link else parameter_links[[p$dpar]])
       part$own_intercept <- part$has_intercept && !(mu && family$name == "cumulative")
       part
@@ -95,6 +95,12 @@ prepare_parts <- function(parsed, frame, family, response, contrasts) {
     part
   }, categories, suffixes)
   stats::setNames(parts, paste0("mu", suffixes))
+}
+
+# Cutpoints take the place of an intercept: y ~ 0 + x is y ~ x.
+with_intercept <- function(part) {
+  has <- attr(stats::terms(as_one_sided(part$fixed, part$env)), "intercept") == 1L
+  if (has) part$fixed else call("+", part$fixed, 1)
 }
 
 # ---- statements ----------------------------------------------------------------------------------------------------------
