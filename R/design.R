@@ -259,9 +259,7 @@ design_at <- function(part, frame, groups = rep(TRUE, length(part$groups)), X = 
 }
 
 block_matrix <- function(block, frame) {
-  Z <- do.call(cbind, lapply(block$terms, term_matrix, frame, block$contrasts))
-  if (!identical(colnames(Z), block$columns)) stop(sprintf("The columns of `(%s)` are not those of the training data.", block$label), call. = FALSE)
-  Z
+  do.call(cbind, lapply(block$terms, term_matrix, frame, block$contrasts))
 }
 
 part_offset <- function(part, frame) {
@@ -269,10 +267,4 @@ part_offset <- function(part, frame) {
   Reduce(`+`, lapply(part$offsets, function(name) as.double(frame[[name]])))
 }
 
-wide_index <- function(wide, frame) {
-  value <- as.character(frame[[wide$variable]])
-  index <- match(value, wide$levels)
-  new <- unique(value[is.na(index) & !is.na(value)])
-  if (length(new)) stop(sprintf("The factor `%s` has a level that the training data lacks: \"%s\".", wide$variable, new[1L]), call. = FALSE)
-  index
-}
+wide_index <- function(wide, frame) match(as.character(frame[[wide$variable]]), wide$levels)

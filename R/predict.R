@@ -54,7 +54,9 @@ check_dpar <- function(object, dpar) {
 # fit, se, lwr, upr at each row.
 prediction_moments <- function(object, at, type, dpar, new_levels, interval, level, draws, seed) {
   probs <- c((1 - level) / 2, (1 + level) / 2)
-  linear <- if (is.null(dpar) && (type == "link" || object$regression$family$link == "identity" && object$regression$family$name != "lognormal")) linear_moments(object, at)
+  family <- object$regression$family
+  expects_eta <- type == "link" || family$link == "identity" && identical(family$table$mean, quote(mu))
+  linear <- if (is.null(dpar) && expects_eta) linear_moments(object, at)
   if (!is.null(linear) && interval != "prediction") {
     q <- outer(stats::qnorm(probs), linear$se) + rep(linear$fit, each = 2L)
     return(c(linear, list(lwr = q[1L, ], upr = q[2L, ])))

@@ -34,7 +34,7 @@ test_that("population terms of every kind", {
 
 test_that("group terms of every kind", {
   for (formula in list(y ~ x + (1 | g), y ~ x + (x | g), y ~ x + (x || g), y ~ (f | g), y ~ (f || g), y ~ (0 + f | g), y ~ (1 | g / h), y ~ (1 | g) + (1 | h), y ~ (x | g) + (1 | h), y ~ (1 | g:h),
-                       y ~ (poly(x, 2) | g), y ~ (1 | ch), y ~ (1 | l), y ~ 0 + (1 | g), y ~ (1 | big), y ~ x + (0 + x | g))) {
+                       y ~ (poly(x, 2) | g), y ~ (1 | ch), y ~ (1 | l), y ~ 0 + (1 | g), y ~ (1 | big), y ~ x + (0 + x | g), y ~ (l | g), y ~ l + (ch || g), y ~ (o | g))) {
     expect_same_bits(formula)
   }
 })
