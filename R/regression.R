@@ -133,7 +133,11 @@ dependent_message <- function(part, flat, n) {
   X <- part$at$X
   p <- ncol(X)
   if (!p) return()
-  found <- qr(X / rep(part$sd, each = n))
+  # columns that are independent on some rows are so on all
+  some <- if (n > 40 * p) round(seq(1, n, length.out = 20 * p)) else seq_len(n)
+  scaled_rank <- function(rows) qr(X[rows, , drop = FALSE] / rep(part$sd, each = length(rows)))
+  found <- scaled_rank(some)
+  if (found$rank < p && length(some) < n) found <- scaled_rank(seq_len(n))
   if (found$rank == p) return()
   extra <- part$columns[found$pivot[-seq_len(found$rank)]]
   text <- sprintf("%s %s on the other columns%s", enumerate(utils::head(extra, 5L)), if (length(extra) == 1L) "depends linearly" else "depend linearly",
