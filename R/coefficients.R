@@ -6,9 +6,10 @@ coefficient_parts <- function(object) {
   lapply(reg$parts, function(part) {
     columns <- c(part$columns, part$wide$columns)
     prefix <- if (!is.null(part$category)) paste0(part$category, "_") else if (part$dpar == "mu") "" else paste0(part$dpar, "_")
+    names <- c(if (part$own_intercept) "(Intercept)", columns[part$order])
     list(intercept = if (part$own_intercept) paste0("Intercept", part$suffix), b = if (length(columns)) paste0("b", part$suffix),
          center = c(part$center, if (!is.null(part$wide) && part$own_intercept) part$wide$center else rep(0, length(part$wide$columns))), order = part$order,
-         names = paste0(prefix, c(if (part$own_intercept) "(Intercept)", columns[part$order])))
+         names = if (length(names)) paste0(prefix, names))
   })
 }
 

@@ -115,12 +115,3 @@ importance_diagnostics <- function(log_weights) {
   w <- exp(log_weights - max(log_weights))
   list(khat = pareto_khat(w), log_weight_sd = if (all(is.finite(log_weights))) stats::sd(log_weights) else Inf, ess = sum(w)^2 / sum(w^2))
 }
-
-# Smoothed weights and k-hat of independent weights. NA when their tail is constant, too few, or has vanished in rounding.
-pareto_smooth <- function(w) {
-  out <- suppressWarnings(posterior::pareto_smooth(w, tail = "right", r_eff = 1, return_k = TRUE, verbose = FALSE))
-  khat <- as.double(out$diagnostics$khat)
-  list(w = as.double(out$x), khat = if (length(khat) == 1L && is.finite(khat)) khat else NA_real_)
-}
-
-pareto_khat <- function(w) if (length(w) < 25L) NA_real_ else pareto_smooth(w)$khat

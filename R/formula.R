@@ -122,6 +122,8 @@ frame_message <- function(message, data) {
   if (length(found) == 2L) {
     return(paste(c(sprintf("`%s` is neither in the data nor an object here.", found[2L]), nearest_hint(found[2L], names(data))), collapse = " "))
   }
+  inside <- regmatches(message, regexec("could not find function \"(s|t2|te|ti)\"", message))[[1L]]
+  if (length(inside) == 2L) return(sprintf("A smooth `%s()` must be a term of its own, as in y ~ x + s(z); for an interaction there is s(z, by = f).", inside[2L]))
   sprintf("The model frame could not be made: %s", message)
 }
 

@@ -77,7 +77,7 @@ new_argument <- function(reg, name, newdata, rows) {
 part_predictor <- function(part, at, values, offset, new_levels, seed) {
   S <- nrow(values[[1L]])
   n <- nrow(at$X)
-  eta <- matrix(if (part$own_intercept) values[[paste0("Intercept", part$suffix)]] else 0, S, n)
+  eta <- matrix(rep_len(if (part$own_intercept) values[[paste0("Intercept", part$suffix)]] else 0, S * n), S, n)
   b <- values[[paste0("b", part$suffix)]]
   p <- ncol(at$X)
   if (p) eta <- eta + tcrossprod(b[, seq_len(p), drop = FALSE], at$X)
@@ -147,7 +147,7 @@ predictor_values <- function(object, at, values, new_levels = FALSE, seed = 1, o
   }
   if (is.null(only) || only == "mu") {
     out$eta <- predictor("mu")
-    out$mu <- eval(inverse_links[[reg$family$link]], list(eta = out$eta))
+    out$mu <- array(eval(inverse_links[[reg$family$link]], list(eta = out$eta)), dim(out$eta))
   }
   for (name in reg$family$table$pars) {
     if (!is.null(only) && only != name) next

@@ -62,17 +62,17 @@ check_bounds <- function(response, family) {
   if (any(response$status != 0) && (!is.null(response$lower) || !is.null(response$upper))) stop("cens() and trunc() do not go together.", call. = FALSE)
 }
 
-# Which rows enter the likelihood, how often, and the weights that stand in the distribution.
+# Which rows enter the likelihood, how often (`times`), and the weights that stand in the distribution.
 use_weights <- function(weights, family, n) {
-  if (is.null(weights) || all(weights == 1)) return(list(rows = NULL, precision = NULL))
+  if (is.null(weights) || all(weights == 1)) return(list(rows = NULL, times = NULL, precision = NULL))
   if (!is.null(weighted_parameters[[family$name]])) {
     rows <- which(weights > 0)
-    return(list(rows = if (length(rows) < n) rows, precision = as.double(weights)))
+    return(list(rows = if (length(rows) < n) rows, times = NULL, precision = as.double(weights)))
   }
   if (any(weights != floor(weights))) {
     stop(sprintf("For family %s `weights` must be whole numbers: how often each row counts.", family$name), call. = FALSE)
   }
-  list(rows = rep(seq_len(n), weights), precision = NULL)
+  list(rows = rep(seq_len(n), weights), times = as.double(weights), precision = NULL)
 }
 
 # Parts ready for their matrices: mu, further parameters, or for a categorical response one part a category.
@@ -80,7 +80,7 @@ prepare_parts <- function(parsed, frame, family, response, contrasts) {
   if (family$name != "categorical") {
     return(lapply(parsed$parts, function(p) {
       mu <- p$dpar == "mu"
-      if (mu && family$name == "cumulative") p$fixed <- call("+", p$fixed, 1)
+      if (mu && family$name == "cumulative") p$fixed <- with_intercept(p)
       part <- prepare_part(p, frame, if (mu) "" else paste0("_", p$dpar), contrasts, if (mu) family$link else parameter_links[[p$dpar]])
       part$own_intercept <- part$has_intercept && !(mu && family$name == "cumulative")
       part
@@ -95,6 +95,12 @@ prepare_parts <- function(parsed, frame, family, response, contrasts) {
     part
   }, categories, suffixes)
   stats::setNames(parts, paste0("mu", suffixes))
+}
+
+# Cutpoints take the place of an intercept: y ~ 0 + x is y ~ x.
+with_intercept <- function(part) {
+  has <- attr(stats::terms(as_one_sided(part$fixed, part$env)), "intercept") == 1L
+  if (has) part$fixed else call("+", part$fixed, 1)
 }
 
 # ---- statements ----------------------------------------------------------------------------------------------------------
@@ -112,7 +118,7 @@ lower_regression <- function(reg, prior) {
   reg$model <- new_model(as.call(c(list(as.name("{")), statements)), asNamespace("stats"))
   reg$model$data <- low$data
   reg$model$keep <- names(low$effects)
-  reg$model$init <- init_to_value(start_values(reg), init_to_median())
+  reg$model$init <- start_of(reg)
   for (k in names(reg$parts)) reg$parts[[k]]$at <- NULL
   reg
 }
@@ -230,7 +236,7 @@ lower_smooths <- function(low, part, s) {
     low$data[[Zn <- paste0("Z_", id)]] <- take_rows(Z, low$rows)
     state_site(low, paste0("sd_", id), call("half_student_t", 3, scaled(s)), kind = "sd", support = "positive")
     state_site(low, paste0("z_", id), quote(normal(0, 1)), as.double(ncol(Z)), seq_len(ncol(Z)), "z")
-    call("%*%", as.name(Zn), call("*", as.name(paste0("sd_", id)), as.name(paste0("z_", id))))
+    call("%*%", as.name(Zn), call("(", call("*", as.name(paste0("sd_", id)), as.name(paste0("z_", id)))))
   }, unname(part$at$smooths), names(part$at$smooths))
 }
 
@@ -341,12 +347,34 @@ bound_value <- function(low, name, value) {
   as.name(name)
 }
 
+# The statements in their order; a site whose prior reads other sites, as in sd_g ~ exponential(1 / sigma), comes after these.
 assemble_statements <- function(low, sites) {
   out <- list()
-  for (s in low$statements) {
-    out <- c(out, if (is.symbol(s)) site_statements(sites[[as.character(s)]]) else list(s))
+  done <- character()
+  add <- function(name, above) {
+    if (name %in% done) return()
+    if (name %in% above) stop(circular_message(above[seq(match(name, above), length(above))]), call. = FALSE)
+    for (other in prior_sites(sites[[name]], names(sites))) add(other, c(above, name))
+    done <<- c(done, name)
+    out <<- c(out, site_statements(sites[[name]]))
   }
+  for (s in low$statements) if (is.symbol(s)) add(as.character(s), character()) else out <- c(out, list(s))
   out
+}
+
+circular_message <- function(names) {
+  if (length(names) == 1L) sprintf("The prior of `%s` refers to itself.", names) else sprintf("The priors of %s refer to each other.", enumerate(names))
+}
+
+# Other sites that a site's priors read.
+prior_sites <- function(site, known) {
+  priors <- c(list(site$prior), lapply(site$elements, `[[`, "prior"))
+  intersect(unlist(lapply(priors, all.vars)), known)
+}
+
+start_of <- function(reg) {
+  values <- start_values(reg)
+  if (length(values)) init_to_value(values, init_to_median()) else init_to_median()
 }
 
 # Where a fit starts: the response's own location, no effects.

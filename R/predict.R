@@ -54,7 +54,9 @@ check_dpar <- function(object, dpar) {
 # fit, se, lwr, upr at each row.
 prediction_moments <- function(object, at, type, dpar, new_levels, interval, level, draws, seed) {
   probs <- c((1 - level) / 2, (1 + level) / 2)
-  linear <- if (is.null(dpar) && (type == "link" || object$regression$family$link == "identity" && object$regression$family$name != "lognormal")) linear_moments(object, at)
+  family <- object$regression$family
+  expects_eta <- type == "link" || family$link == "identity" && identical(family$table$mean, quote(mu))
+  linear <- if (is.null(dpar) && expects_eta) linear_moments(object, at)
   if (!is.null(linear) && interval != "prediction") {
     q <- outer(stats::qnorm(probs), linear$se) + rep(linear$fit, each = 2L)
     return(c(linear, list(lwr = q[1L, ], upr = q[2L, ])))
@@ -104,7 +106,7 @@ linear_moments <- function(object, at) {
   g <- checked_guide(object)
   sites <- object$compiled$sites
   coordinates <- c(if (part$own_intercept) sites$Intercept$offset + 1L, if (ncol(own$X)) sites$b$offset + seq_len(ncol(own$X)))
-  X <- cbind(if (part$own_intercept) rep(1, nrow(own$X)), own$X)
+  X <- if (part$own_intercept) cbind(rep(1, nrow(own$X)), own$X) else own$X
   L <- (g$scale * g$scale_tril)[coordinates, , drop = FALSE]
   offset <- c(if (!is.null(own$offset)) list(own$offset), if (!is.null(at$offset)) list(at$offset))
   list(fit = Reduce(`+`, offset, as.vector(X %*% g$loc[coordinates])), se = sqrt(rowSums((X %*% L)^2)))
@@ -169,11 +171,17 @@ residuals.fullrank_regression <- function(object, type = c("response", "pearson"
   if (has_categories(object)) stop("Categories have no residuals: compare posterior_predict(fit) with the response, as plot(fit, type = \"predictive\") does.", call. = FALSE)
   mu <- prediction_moments(object, prediction_rows(object), "response", NULL, FALSE, "none", 0.95, summary_draws, 1)$fit
   y <- if (is.null(reg$response$size)) reg$response$y else reg$response$y / reg$response$size
-  out <- switch(type, response = y - mu, pearson = (y - mu) / sqrt(observation_variance(object)), deviance = deviance_residuals(object, y, mu))
+  out <- switch(type, response = y - mu, pearson = (y - mu) * sqrt(prior_weights(reg) / observation_variance(object)), deviance = deviance_residuals(object, y, mu))
   stats::naresid(reg$na.action, stats::setNames(out, rownames(reg$frame)))
 }
 
-# Variance of an observation, averaged over the posterior.
+# The weights of the rows with the meaning that glm() gives them, trials of a binomial response aside; 1 without any.
+prior_weights <- function(reg) {
+  given <- c(reg$response$precision, reg$response$times)
+  if (is.null(given)) rep(1, nrow(reg$frame)) else given
+}
+
+# Variance of an observation of weight 1, averaged over the posterior.
 observation_variance <- function(object) {
   at <- prediction_rows(object)
   values <- paired_values(object, summary_draws, 1)
@@ -184,15 +192,14 @@ variance_draws <- function(object, at, values) {
   reg <- object$regression
   v <- predictor_values(object, at, values)
   v <- with_row_data(v, nrow(values[[1L]]), size = reg$response$size)
-  x <- eval(reg$family$table$variance, v, asNamespace("stats")) + 0 * v$mu
-  if (is.null(reg$response$precision)) x else x / rep(reg$response$precision, each = nrow(x))
+  eval(reg$family$table$variance, v, asNamespace("stats")) + 0 * v$mu
 }
 
 deviance_residuals <- function(object, y, mu) {
   reg <- object$regression
   dev <- reg$family$object$dev.resids
   if (is.null(dev)) stop(sprintf("Deviance residuals are not defined for family \"%s\" here: take type = \"pearson\".", reg$family$name), call. = FALSE)
-  weights <- if (!is.null(reg$response$size)) reg$response$size else if (!is.null(reg$response$precision)) reg$response$precision else rep(1, length(y))
+  weights <- prior_weights(reg) * if (is.null(reg$response$size)) 1 else reg$response$size
   sign(y - mu) * sqrt(pmax(dev(y, mu, weights), 0))
 }
 
@@ -333,6 +340,10 @@ bayes_R2.fullrank_regression <- function(object, draws = 1000, re.form = NULL, s
   at <- prediction_rows(object, NULL, re.form)
   values <- paired_values(object, draws, seed)
   mu <- expected_values(object, at, values, "response", NULL, FALSE, seed)
-  fitted <- apply(mu, 1L, stats::var)
-  fitted / (fitted + rowMeans(variance_draws(object, at, values)))
+  weights <- prior_weights(object$regression)
+  rows <- which(weights > 0)
+  variance <- variance_draws(object, at, values)[, rows, drop = FALSE]
+  if (!is.null(object$regression$response$precision)) variance <- variance / rep(weights[rows], each = nrow(variance))
+  fitted <- apply(mu[, rows, drop = FALSE], 1L, stats::var)
+  fitted / (fitted + rowMeans(variance))
 }

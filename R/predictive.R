@@ -19,6 +19,7 @@ with_row_data <- function(values, S, ...) {
 # A sample of each observation at each draw: S x n.
 sample_dist <- function(call, values, S, n, seed) {
   name <- statement_head(call)
+  if (S * n == 0) return(matrix(0, S, n))
   uniforms <- function(k) matrix(uniform_numbers(S * n, mix_seed(seed, k)), S)
   if (name == "zero_inflated") return(sample_dist(call[[3L]], values, S, n, seed) * (uniforms(1) >= values$zi))
   if (name == "hurdle") {
@@ -46,6 +47,7 @@ sample_within <- function(call, values, S, n, seed, lower, upper, tries = 1000L)
 log_prob_dist <- function(call, values, y, S) {
   n <- length(y)
   name <- statement_head(call)
+  if (S * n == 0) return(matrix(0, S, n))
   if (name == "zero_inflated") {
     base <- log_prob_dist(call[[3L]], values, y, S)
     return(with_zeros(rep(y == 0, each = S), log(values$zi + (1 - values$zi) * exp(base)), log1p(-values$zi) + base))
@@ -76,7 +78,7 @@ response_at <- function(object, at) {
   weights <- if (!is.null(reg$args$weights)) get(reg$args$weights)
   trials <- if (!is.null(left$extra$trials_n)) get(left$extra$trials_n)
   take <- function(x) if (is.null(x)) NULL else if (is.matrix(x)) x[at$rows, , drop = FALSE] else if (length(x) == 1L) rep_len(x, at$n) else x[at$rows]
-  out <- list(precision = if (!is.null(reg$response$precision)) take(weights))
+  out <- list(precision = if (!is.null(reg$response$precision)) take(weights), times = if (!is.null(reg$response$times)) take(weights))
   if (!is.null(y) && NROW(y) == at$total && !anyNA(take(y))) {
     family <- reg$family
     family$table <- family_table[[family$name]]
@@ -121,7 +123,7 @@ predictive_samples <- function(object, at, values, new_levels, seed, response = 
     cumulative <- Reduce(`+`, p, accumulate = TRUE)
     return(1 + Reduce(`+`, lapply(cumulative[-length(p)], function(c) u > c)))
   }
-  v <- with_row_data(v, S, size = needed_size(reg, response), weights = response$precision)
+  v <- with_row_data(v, S, size = needed_size(reg, response), weights = own_precision(reg, response, at$n))
   dist <- family_dist(reg$family, !is.null(reg$response$precision))
   if (is.null(response$lower) && is.null(response$upper)) return(sample_dist(dist, v, S, at$n, mix_seed(seed, 12)))
   sample_within(dist, v, S, at$n, mix_seed(seed, 12), response$lower, response$upper)
@@ -133,18 +135,31 @@ needed_size <- function(reg, response) {
   response$size
 }
 
-# Log density of each observation at each draw: S x n, repeated rows counted as often as they are.
+# The weights that divide the dispersion: 1 where newdata does not say, and for rows without weight, which are new observations like any.
+own_precision <- function(reg, response, n) {
+  if (is.null(reg$response$precision)) return(NULL)
+  if (is.null(response$precision)) rep(1, n) else ifelse(response$precision > 0, response$precision, 1)
+}
+
+# Log density of each observation at each draw: S x n; rows count as often as their weight says.
 pointwise_log_lik <- function(object, at, values, new_levels, seed) {
-  reg <- object$regression
   response <- response_at(object, at)
   if (is.null(response$y)) stop("`newdata` must have the response, without missing values.", call. = FALSE)
+  out <- single_log_lik(object, at, values, new_levels, seed, response)
+  times <- if (is.null(response$precision)) response$times else as.double(response$precision > 0)
+  if (is.null(times)) out else out * rep(times, each = nrow(out))
+}
+
+# The same with each row counted once.
+single_log_lik <- function(object, at, values, new_levels, seed, response) {
+  reg <- object$regression
   S <- nrow(values[[1L]])
   v <- predictor_values(object, at, values, new_levels, seed)
   if (reg$family$table$response %in% c("ordinal", "nominal")) {
     p <- category_probabilities(reg, v)
     return(log(vapply(seq_len(at$n), function(i) p[[response$y[i]]][, i], numeric(S))))
   }
-  v <- with_row_data(v, S, size = response$size, weights = response$precision)
+  v <- with_row_data(v, S, size = response$size, weights = own_precision(reg, response, at$n))
   dist <- family_dist(reg$family, !is.null(reg$response$precision))
   out <- log_prob_dist(dist, v, response$y, S)
   if (!is.null(response$lower) || !is.null(response$upper)) {
@@ -156,6 +171,7 @@ pointwise_log_lik <- function(object, at, values, new_levels, seed) {
 
 # log P(lower <= X <= upper) of each observation at each draw.
 log_interval_dist <- function(call, values, lower, upper, S, n) {
+  if (S * n == 0) return(matrix(0, S, n))
   args <- dist_arguments(call, values, S, n)
   matrix(.Call(fullrank_dist_log_interval, statement_head(call), rep_len(as.double(lower), S * n), rep_len(as.double(upper), S * n), unname(args)), S)
 }

@@ -12,7 +12,7 @@ apply_priors <- function(sites, prior, data, env) {
     } else if (is_formula(p) && length(p) == 3L) {
       sites <- apply_prior(sites, p, data, env)
     } else {
-      stop(sprintf("`%s` is no prior: write a sample statement such as b ~ normal(0, 2).", statement_text(p)), call. = FALSE)
+      stop(sprintf("`%s` is no prior: write a sample statement such as b ~ normal(0, 2), or \"flat\".", statement_text(p)), call. = FALSE)
     }
   }
   sites

@@ -61,6 +61,9 @@ frame_arguments <- c("weights", "offset", "subset", "na.action")
 
 setup_from_call <- function(call, envir, formula, data, family, prior, contrasts, link, prior_only) {
   check_flag(prior_only, "prior_only")
+  prior <- tryCatch(prior, error = function(e) {
+    stop(sprintf("`prior` could not be read: %s. A prior is a sample statement, as in prior = list(b ~ normal(0, 2)).", sub("[.]$", "", conditionMessage(e))), call. = FALSE)
+  })
   if (!is.null(data) && !is.list(data) && !is.environment(data)) stop(sprintf("`data` must be a data frame, not %s.", class(data)[1L]), call. = FALSE)
   if (!is.null(contrasts) && (!is.list(contrasts) || is.null(names(contrasts)))) stop("`contrasts` must be a named list, as in list(f = contr.sum).", call. = FALSE)
   args <- as.list(call)[intersect(names(call), frame_arguments)]
@@ -129,7 +132,11 @@ dependent_message <- function(part, flat, n) {
   X <- part$at$X
   p <- ncol(X)
   if (!p) return()
-  found <- qr(X / rep(part$sd, each = n))
+  # columns that are independent on some rows are so on all
+  some <- if (n > 40 * p) round(seq(1, n, length.out = 20 * p)) else seq_len(n)
+  scaled_rank <- function(rows) qr(X[rows, , drop = FALSE] / rep(part$sd, each = length(rows)))
+  found <- scaled_rank(some)
+  if (found$rank < p && length(some) < n) found <- scaled_rank(seq_len(n))
   if (found$rank == p) return()
   extra <- part$columns[found$pivot[-seq_len(found$rank)]]
   text <- sprintf("%s %s on the other columns%s", enumerate(utils::head(extra, 5L)), if (length(extra) == 1L) "depends linearly" else "depend linearly",

@@ -5,6 +5,7 @@
 read_response <- function(y, family, weights = NULL, trials = NULL, name = "y") {
   if (is.null(y)) stop("The formula has no response: write one on the left of `~`.", call. = FALSE)
   check_weights(weights, NROW(y))
+  if (inherits(y, "Surv")) stop(sprintf("The response `%s` is a Surv object: write `time | cens(status)` instead.", name), call. = FALSE)
   kind <- family$table$response
   if (kind %in% c("binomial", "binary")) return(read_binomial(y, kind, weights, trials, name, family$name))
   if (!is.null(trials)) stop(sprintf("`trials()` goes with family binomial or \"beta_binomial\", not with %s.", family$name), call. = FALSE)
@@ -30,7 +31,6 @@ read_numbers <- function(y, kind, name, family) {
     stop(sprintf("The response `%s` has %d columns, but family %s takes one%s.", name, ncol(y), family,
                  if (ncol(y) == 2L) "; cbind(success, failure) goes with family binomial" else ": fit one regression for each"), call. = FALSE)
   }
-  if (inherits(y, "Surv")) stop(sprintf("The response `%s` is a Surv object: write `time | cens(status)` instead.", name), call. = FALSE)
   if (is.factor(y) || is.character(y) || !(is.numeric(y) || is.logical(y))) {
     stop(sprintf("The response `%s` is a %s, but family %s takes %s.%s", name, class(y)[1L], family, response_needs[[kind]],
                  if (is.factor(y) || is.character(y)) " For classes there are the families binomial, \"cumulative\" and \"categorical\"." else ""), call. = FALSE)
@@ -106,11 +106,9 @@ read_binary <- function(y, kind, weights, name, family) {
                  count_of(sum(bad), "value"), first_rows(bad), paste(format(utils::head(y[bad], 3L)), collapse = ", "), name), call. = FALSE)
   }
   whole <- all(y == 0 | y == 1)
+  if (kind == "binary" && !whole) stop(sprintf("The response `%s` must be 0 or 1 for family \"bernoulli\".", name), call. = FALSE)
   if (is.null(weights) && !whole) stop(sprintf("The response `%s` is a proportion: give its numbers of trials as `weights`, or use family \"beta\".", name), call. = FALSE)
-  if (is.null(weights) || kind == "binary") {
-    if (!whole) stop(sprintf("The response `%s` must be 0 or 1 for family \"bernoulli\".", name), call. = FALSE)
-    return(list(y = y, levels = levels, weights = weights))
-  }
+  if (is.null(weights) || kind == "binary") return(list(y = y, levels = levels, weights = weights))
   size <- check_whole(weights, "The `weights` of a proportion are numbers of trials: they")
   list(y = check_whole(y * size, sprintf("`%s` times its `weights`", name)), size = size, levels = levels)
 }

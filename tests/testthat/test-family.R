@@ -31,18 +31,24 @@ test_that("inverse links of the language are those of R", {
   }
 })
 
+# Observations of each family with mean mu (probabilities for binomial families; the mean of the logarithm for lognormal).
+response_of <- function(name, mu, n = length(mu)) switch(name,
+  gaussian = rnorm(n, mu, 0.7), student = mu + 0.7 * rt(n, 4), lognormal = rlnorm(n, mu, 0.6), Gamma = rgamma(n, 3, 3 / mu),
+  inverse.gaussian = r_inverse_gaussian(n, mu, 4), weibull = rweibull(n, 1.7, mu / gamma(1 + 1 / 1.7)), exponential = rexp(n, 1 / mu),
+  poisson = rpois(n, mu), negbinomial = rnbinom(n, size = 2, mu = mu), zero_inflated_poisson = rpois(n, mu) * rbinom(n, 1, 0.7),
+  zero_inflated_negbinomial = rnbinom(n, size = 3, mu = mu) * rbinom(n, 1, 0.75), hurdle_poisson = qpois(runif(n, exp(-mu), 1), mu) * rbinom(n, 1, 0.7),
+  bernoulli = rbinom(n, 1, mu), binomial = rbinom(n, 7, mu), beta_binomial = rbinom(n, 9, rbeta(n, 5 * mu, 5 * (1 - mu))), beta = rbeta(n, 6 * mu, 6 * (1 - mu))
+)
+
 # Simulated data for each family with intercept 0.5 and slope 0.4 on its default link (see `link` where it is another).
 simulated <- function(name, n = 400) {
   x <- rnorm(n)
-  eta <- 0.5 + 0.4 * x
-  y <- switch(name,
-    gaussian = rnorm(n, eta, 0.7), student = eta + 0.7 * rt(n, 4), lognormal = rlnorm(n, eta, 0.6), Gamma = rgamma(n, 3, 3 / exp(eta)),
-    inverse.gaussian = r_inverse_gaussian(n, exp(eta), 4), weibull = rweibull(n, 1.7, exp(eta) / gamma(1 + 1 / 1.7)), exponential = rexp(n, exp(-eta)),
-    poisson = rpois(n, exp(eta)), negbinomial = rnbinom(n, size = 2, mu = exp(eta)), zero_inflated_poisson = rpois(n, exp(eta)) * rbinom(n, 1, 0.7),
-    zero_inflated_negbinomial = rnbinom(n, size = 3, mu = exp(eta + 1)) * rbinom(n, 1, 0.75), hurdle_poisson = qpois(runif(n, exp(-exp(eta)), 1), exp(eta)) * rbinom(n, 1, 0.7),
-    bernoulli = rbinom(n, 1, plogis(eta)), binomial = rbinom(n, 7, plogis(eta)), beta_binomial = rbinom(n, 9, rbeta(n, 5 * plogis(eta), 5 * plogis(-eta))),
-    beta = rbeta(n, 6 * plogis(eta), 6 * plogis(-eta)), cumulative = findInterval(eta - 0.5 + rlogis(n), c(-1, 0.4, 1.5)) + 1
-  )
+  eta <- 0.5 + 0.4 * x + (name == "zero_inflated_negbinomial")
+  y <- if (name == "cumulative") {
+    findInterval(eta - 0.5 + rlogis(n), c(-1, 0.4, 1.5)) + 1
+  } else {
+    response_of(name, switch(name, gaussian = , student = , lognormal = eta, bernoulli = , binomial = , beta_binomial = , beta = plogis(eta), exp(eta)))
+  }
   data.frame(x = x, y = y, n = if (name == "binomial") 7 else 9)
 }
 
@@ -88,6 +94,35 @@ for (name in setdiff(names(family_table), "categorical")) {
     }
   })
 }
+
+test_that("every link of every family finds what its data were simulated from", {
+  # intercept and slope that keep the mean where it may be, for x between -1 and 1
+  at <- list(identity = c(2, 0.5), log = c(0.7, 0.4), inverse = c(0.6, 0.2), sqrt = c(1.6, 0.4), `1/mu^2` = c(0.5, 0.3), logit = c(0.3, 0.8), probit = c(0.2, 0.6), cloglog = c(-0.3, 0.5))
+  of_probability <- list(log = c(-1, 0.4), identity = c(0.5, 0.25))
+  for (name in setdiff(names(family_table), c("cumulative", "categorical"))) {
+    table <- family_table[[name]]
+    for (link in table$links) {
+      set.seed(match(name, names(family_table)) + 20 * match(link, names(inverse_links)))
+      b <- if (table$response %in% c("binary", "binomial") && link %in% names(of_probability)) of_probability[[link]] else at[[link]]
+      d <- data.frame(x = runif(500, -1, 1))
+      d$y <- response_of(name, eval(inverse_links[[link]], list(eta = b[1] + b[2] * d$x)))
+      formula <- switch(name, binomial = cbind(y, 7 - y) ~ x, beta_binomial = cbind(y, 9 - y) ~ x, y ~ x)
+      fit <- fullrank(formula, data = d, family = name, link = link, seed = 1)
+      label <- paste(name, link)
+      expect_identical(fit$status, "converged", label = label)
+      expect_lt(max(abs(coef(fit) - b) / standard_errors(fit)), 3.3, label = label)
+      expect_lt(max(standard_errors(fit)), 0.5, label = label)
+      expect_identical(family(fit)$link, link)
+      expect_equal(unname(predict(fit, d[1:3, ], type = "response")),
+                   unname(colMeans(posterior_epred.fullrank_regression(fit, d[1:3, ], draws = 4000, seed = 1))), label = label)
+    }
+  }
+  set.seed(9)
+  x <- rnorm(400)
+  d <- data.frame(x = x, y = findInterval(0.6 * x + rnorm(400), c(-1, 0.2, 1)) + 1)
+  fit <- fullrank(y ~ x, data = d, family = "cumulative", link = "probit", seed = 1)
+  expect_lt(abs(coef(fit)[["x"]] - 0.6) / standard_errors(fit), 3.3)
+})
 
 test_that("pointwise densities are R's own", {
   values <- list(mu = matrix(c(0.5, 1.5, 2, 3), 2), eta = log(matrix(c(0.5, 1.5, 2, 3), 2)), sigma = c(0.5, 1), shape = c(2, 3), zi = c(0.2, 0.4))

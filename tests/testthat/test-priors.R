@@ -60,6 +60,15 @@ test_that("a coefficient bounded by its prior is summarised from draws", {
   expect_identical(p$source[match(c("b[wt]", "b[hp]"), p$parameter)], c("default", "user"))
 })
 
+test_that("a prior may read another parameter, which is then stated first", {
+  prior <- list(sd_Subject ~ exponential(1 / sigma), b[Days] ~ normal(0, sd_Subject))
+  lines <- model_lines(as_model(Reaction ~ Days + (1 | Subject), data = transform(datasets::Orange, Reaction = circumference, Days = age, Subject = Tree), prior = prior))
+  at <- vapply(c("sigma ~", "sd_Subject ~", "b ~"), function(s) which(startsWith(lines, s)), 1L)
+  expect_identical(unname(order(at)), 1:3)
+  expect_error(as_model(mpg ~ wt, data = mtcars, prior = list(b ~ normal(0, sigma), sigma ~ exponential(exp(b)))), "priors of `b` and `sigma` refer to each other")
+  expect_error(as_model(mpg ~ wt, data = mtcars, prior = list(sigma ~ exponential(sigma))), "prior of `sigma` refers to itself")
+})
+
 test_that("sd, L, and b of categories are names for all of their kind", {
   d <- data.frame(y = rnorm(12), x = rnorm(12), g = gl(4, 3), h = gl(3, 1, 12))
   s <- site_statements_of(as_model(y ~ x + (1 | g) + (x | h), data = d, prior = list(sd ~ half_normal(1), sd_g ~ exponential(2), sd_h[x] ~ half_normal(3))))

@@ -106,3 +106,64 @@ test_that("what R users expect to be fitted is", {
   fit <- quick(I(0 * y + 2) ~ x, data = d)
   expect_true(all(is.finite(coef(fit))))
 })
+
+test_that("formulas and left sides that cannot be read", {
+  expect_error(as_model(list(), data = d), "must be a formula, or a list of formulas")
+  expect_error(as_model(list(y ~ x, 3), data = d), "must be a formula, or a list of formulas")
+  expect_error(fullrank(y ~ ., data = as.list(d)), "`\\.` in a formula stands for the columns of a data frame")
+  expect_error(fullrank(y | cens(1, 2, 3) ~ x, data = d), "`cens\\(1, 2, 3\\)` could not be read: unused")
+  expect_error(fullrank(y | 3 ~ x, data = d), "`3` after `\\|`")
+  for (family in c("zero_inflated_poisson", "hurdle_poisson")) expect_error(fullrank(n | trunc(0) ~ x, data = d, family = family), sprintf("do not go with family \"%s\"", family))
+})
+
+test_that("responses of other classes", {
+  expect_error(fullrank(b ~ x, data = d, family = "beta_binomial"), "\"beta_binomial\" needs the number of trials: cbind")
+  expect_error(fullrank(as.Date(n, origin = "2000-01-01") ~ x, data = d, family = binomial()), "is of class Date, but family binomial takes 0 and 1")
+  expect_error(fullrank(I(b / 2) ~ x, data = d, family = "bernoulli"), "must be 0 or 1 for family \"bernoulli\"")
+  skip_if_not_installed("survival")
+  expect_error(fullrank(survival::Surv(exp(y), b) ~ x, data = d, family = "weibull"), "is a Surv object: write `time \\| cens\\(status\\)`")
+})
+
+test_that("smooths that cannot be made", {
+  skip_if_not_installed("mgcv")
+  expect_error(fullrank(y ~ s(x, k = 20), data = d), "smooth `s\\(x, k = 20\\)` could not be made.*fewer unique")
+  expect_error(fullrank(y ~ s(f), data = d), "`s\\(f\\)` needs numbers, but `f` is of class factor")
+  expect_error(fullrank(y ~ x * s(n), data = d), "smooth `s\\(\\)` must be a term of its own")
+  expect_error(fullrank(y ~ s(nosuch), data = d), "`nosuch` is neither in the data")
+  expect_error(fullrank(y ~ x + ti(x, n), data = d), "write t2\\(...\\) instead")
+  # as where package mgcv is not installed
+  without <- prepare_smooths
+  environment(without) <- list2env(list(requireNamespace = function(...) FALSE), parent = environment(prepare_smooths))
+  expect_error(without(list(smooths = list(quote(s(x)))), d, ""), "need the package mgcv")
+})
+
+test_that("priors that are none", {
+  expect_error(fullrank(y ~ x, data = d, prior = list(exp(b) ~ normal(0, 1))), "`exp\\(b\\)` cannot stand on the left of a prior")
+  expect_error(fullrank(y ~ x, data = d, prior = list(b[1, 2] ~ normal(0, 1))), "cannot stand on the left")
+  expect_error(fullrank(y ~ x, data = d, prior = "flatt"), "no prior: write a sample statement.*\"flat\"")
+  expect_error(fullrank(y ~ x, data = d, prior = nosuch(0, 1)), "`prior` could not be read.*prior = list\\(b ~ normal\\(0, 2\\)\\)")
+  expect_error(fullrank(y ~ x, data = d, prior = list(~ normal(0, 1))), "is no prior")
+  expect_error(fullrank(f ~ x, data = d, family = "cumulative", prior = list(cutpoints ~ truncated(normal(0, 1), lower = 0))), "must be ordered")
+})
+
+test_that("predictions that cannot be made", {
+  fit <- quick(y ~ x + (1 | g), data = d, prior = list(sd ~ half_normal(1)))
+  expect_error(predict(fit, dpar = "sigma", interval = "prediction"), "no prediction interval")
+  expect_error(predict(fit, re.form = 3), "`re.form` must be NULL \\(all groups\\), NA")
+  expect_error(predict(fit, re.form = ~ (1 | g) + (1 | k)), "names `\\(1 \\| k\\)`")
+  expect_error(predict(fit, d, level = 2), "`level` must be")
+  expect_error(predict(fit, d, nodata = d), "nodata")
+  expect_error(log_lik.fullrank_regression(fit, d[c("x", "g")]), "must have the response")
+  expect_error(predictive_error.fullrank_regression(fit, transform(d, y = NA)), "must have the response")
+  expect_error(residuals(quick(exp(y) ~ x, data = d, family = "lognormal"), "deviance"), "not defined for family \"lognormal\"")
+  expect_error(posterior_linpred.fullrank_regression(quick(f ~ x, data = d, family = "categorical")), "linear predictor for each category")
+  expect_error(posterior_predict.fullrank_regression(fullrank(y | trunc(upper = 5) ~ x, data = d, seed = 1), data.frame(x = 1e6), draws = 20, seed = 1), "samples still lie outside trunc")
+  apart <- d$x
+  own <- quick(d$y ~ apart)
+  expect_error(predict(own, data.frame(q = 1:3)), "lacks a variable of the formula, and one of another length")
+  counts <- fullrank(n ~ x, data = d, family = poisson(), offset = log(1:6), seed = 1, steps = 50)
+  expect_error(predict(counts, data.frame(x = 1:2)), "`offset` has length 6, but `newdata` has 2 rows")
+  many <- data.frame(y = rnorm(130), f = factor(rep(1:65, 2)))
+  wide <- quick(y ~ f, data = many)
+  expect_error(predict(wide, data.frame(f = "new")), "new level")
+})
