@@ -170,7 +170,7 @@ SEXP fullrank_svi_step(SEXP program, SEXP state, SEXP optimizer, SEXP eps)
   SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, density.n_terms));
   spec.counts = REAL(VECTOR_ELT(out, 2));
   memset(spec.counts, 0, (size_t)density.n_terms * sizeof(double));
-  int status = fr_svi_step(&svi, &spec, ld, draws, &loss, fr_work(fr_svi_work(d, S, 0)));
+  int status = fr_svi_step(&svi, &spec, ld, draws, &loss, fr_work(fr_svi_work(d, S, 0, &spec.optimizer)));
   if (status != FR_OK) Rf_error("internal: the step ended with status %d", status);
   write_counters(VECTOR_ELT(out, 0), &svi);
   SET_VECTOR_ELT(out, 1, Rf_ScalarReal(loss));
@@ -205,7 +205,7 @@ SEXP fullrank_svi_run(SEXP program, SEXP state, SEXP optimizer, SEXP settings, S
   spec.loss = REAL(VECTOR_ELT(out, 2));
   spec.counts = REAL(VECTOR_ELT(out, 3));
   memset(spec.counts, 0, (size_t)density.n_terms * sizeof(double));
-  int status = fr_svi_run(&svi, &spec, &run_status, fr_work(fr_svi_work(density.d, S, spec.fixed_steps ? 0 : most)));
+  int status = fr_svi_run(&svi, &spec, &run_status, fr_work(fr_svi_work(density.d, S, spec.fixed_steps ? 0 : most, &spec.optimizer)));
   if (status != FR_OK) Rf_error("internal: the run ended with status %d", status);
   write_counters(VECTOR_ELT(out, 0), &svi);
   SET_VECTOR_ELT(out, 1, Rf_ScalarInteger(run_status));

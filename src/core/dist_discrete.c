@@ -1,13 +1,10 @@
 /* dist_discrete.c: distributions of one count: bernoulli, binomial, poisson, each also by its natural
  * parameter, and beta_binomial. What the data alone decide is `base` (see counts.h); a value that is no
  * count in range has log density -Inf. Partials with respect to values and sizes do not exist and are 0. */
-#include "dist_rows.h"
+#include "dist_lanes.h"
 #include "dist_list.h"
 #include "counts.h"
 #include "special.h"
-
-/* softplus parts of a logit: log(p), log(1 - p), p and 1 - p, each to full relative precision */
-typedef struct { double log_p, log_q, p, q; } fr_odds;
 
 FR_INLINE fr_odds odds_of_logit(double x)
 {
@@ -19,6 +16,9 @@ FR_INLINE fr_odds odds_of_logit(double x)
   o.q = fr_select(x < 0.0, r, small);
   return o;
 }
+
+/* Logits and logarithms of rates beyond, on lanes, are left to the exact form. */
+#define FR_LOGIT_LANES 700.0
 
 static void data_prob_mean(double size, double prob, double *out)
 {
@@ -111,7 +111,18 @@ FR_INLINE double bernoulli_logit_eval(const double *v, const double *k, unsigned
   return (s < 0.0 ? s : 0.0) - log1p(e);
 }
 
-FR_ROWS_PLAIN(bernoulli_logit, 1)
+FR_INLINE double bernoulli_logit_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  double sign = 2.0 * v[0] - 1.0, softplus, other;
+  (void)k;
+  fr_lane_softplus(-sign * v[1], &softplus, &other);
+  *odd = fr_mask_not_zero(v[0] * (v[0] - 1.0));
+  d[0] = 0.0;
+  d[1] = sign * other;
+  return -softplus;
+}
+
+FR_ROWS_LANES_PLAIN(bernoulli_logit, 1)
 
 FR_SAMPLE(bernoulli_logit)
 {
@@ -205,7 +216,18 @@ FR_INLINE double binomial_logit_eval(const double *v, const double *k, unsigned 
   return fr_binomial_kernel(y, n, o.p, o.q, o.log_p, o.log_q);
 }
 
-FR_ROWS_PLAIN(binomial_logit, 2)
+FR_INLINE double binomial_logit_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  double y = v[0], n = v[1];
+  fr_odds o = fr_lane_odds(v[2]);
+  (void)k;
+  *odd = fr_mask_no_count(n, FR_SADDLE_COUNT) | fr_mask_no_count(y, n) | fr_mask_above(fabs(v[2]), FR_LOGIT_LANES);
+  d[0] = d[1] = 0.0;
+  d[2] = y * o.q - (n - y) * o.p;
+  return y * o.log_p + (n - y) * o.log_q;
+}
+
+FR_ROWS_LANES_PLAIN(binomial_logit, 2)
 
 FR_SAMPLE(binomial_logit)
 {
@@ -289,7 +311,17 @@ FR_INLINE double poisson_log_eval(const double *v, const double *k, unsigned nee
   return fr_poisson_kernel(y, rate, v[1]);
 }
 
-FR_ROWS_PLAIN(poisson_log, 1)
+FR_INLINE double poisson_log_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  double y = v[0], rate = fr_lane_exp(v[1]);
+  (void)k;
+  *odd = fr_mask_no_count(y, FR_SADDLE_COUNT) | fr_mask_above(fabs(v[1]), FR_LOGIT_LANES);
+  d[0] = 0.0;
+  d[1] = y - rate;
+  return y * v[1] - rate;
+}
+
+FR_ROWS_LANES_PLAIN(poisson_log, 1)
 
 FR_SAMPLE(poisson_log)
 {

@@ -1,6 +1,6 @@
 /* dist_gamma.c: the gamma family: gamma, inverse_gamma, chi_square, scaled_inv_chi_square. Supports and edges as
  * in dist_positive.c. */
-#include "dist_rows.h"
+#include "dist_lanes.h"
 #include "dist_list.h"
 #include "saddle.h"
 
@@ -9,17 +9,18 @@
  * shapes above FR_SADDLE_SHAPE, where shape log(m) and log Gamma(shape) cancel, it is
  * deviance(shape, m) + log(shape) / 2 - log(2 pi) / 2 - Stirling's error.
  *
- * k[0] log of rate or scale, k[1] what depends on the shape alone, k[2] digamma(shape) */
+ * k[0] log of rate or scale, k[1] what depends on the shape alone, k[2] digamma(shape), k[3] log(shape) */
 
 FR_INLINE void gamma_prep(const double *v, unsigned which, unsigned need, double *k)
 {
   double shape = v[1];
-  if (which & FR_V(2)) k[0] = fr_log_positive(v[2]);
+  if (which & FR_V(2)) k[0] = fr_lane_log_positive(v[2]);
   if (!(which & FR_V(1))) return;
-  if (!(shape > 0.0)) k[1] = NAN;
-  else if (shape < FR_SADDLE_SHAPE) k[1] = -fr_lgamma(shape);
-  else k[1] = 0.5 * log(shape) - FR_LOG_SQRT_2PI - fr_stirling_error(shape);
-  k[2] = need & FR_V(1) ? fr_digamma(shape) : 0.0;
+  k[3] = fr_lane_log(shape);
+  double large = 0.5 * k[3] - FR_LOG_SQRT_2PI - fr_stirling_series(1.0 / shape);
+  k[1] = fr_pick(fr_mask_negative(shape - FR_SADDLE_SHAPE), -fr_lane_lgamma(shape), large);
+  k[1] = fr_nan_where(fr_mask_not_positive(shape), k[1]);
+  if (need & FR_V(1)) k[2] = fr_lane_digamma(shape);
 }
 
 /* At 0 the density is that of a power x^(shape - 1). */
@@ -47,7 +48,18 @@ FR_INLINE double gamma_eval(const double *v, const double *k, unsigned need, dou
   return k[1] - log_x + fr_deviance(shape, m, k[0] + log_x);
 }
 
-FR_ROWS(gamma, 2, 3)
+FR_INLINE double gamma_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  double x = v[0], shape = v[1], rate = v[2], log_x = fr_lane_log(x), m = rate * x;
+  double small = shape * k[0] + (shape - 1.0) * log_x - m, large = fr_lane_deviance(shape, k[3], m, k[0] + log_x) - log_x;
+  *odd = fr_mask_log_special(x);
+  d[0] = (shape - 1.0) / x - rate;
+  d[1] = k[0] + log_x - k[2];
+  d[2] = shape / rate - x;
+  return k[1] + fr_pick(fr_mask_negative(shape - FR_SADDLE_SHAPE), small, large);
+}
+
+FR_ROWS_LANES(gamma, 2, 4, FR_V(1) | FR_V(2))
 
 FR_SAMPLE(gamma)
 {
@@ -64,7 +76,7 @@ FR_MEAN(gamma)
 /* Of x with the density above; arg as the table has it, less the partial in the shape. */
 static double gamma_cdf(double x, const double *arg, int upper, double *d)
 {
-  double v[3] = {x, arg[0], arg[1]}, k[3], p[3];
+  double v[3] = {x, arg[0], arg[1]}, k[4] = {0}, p[3];
   if (!(arg[0] > 0.0 && arg[1] > 0.0)) return NAN;
   if (x <= 0.0) return fr_cdf_outside(upper, 3, d);
   gamma_prep(v, FR_V(1) | FR_V(2), 0, k);
@@ -95,7 +107,7 @@ FR_INLINE double inverse_gamma_eval(const double *v, const double *k, unsigned n
 }
 
 #define inverse_gamma_prep gamma_prep
-FR_ROWS(inverse_gamma, 2, 3)
+FR_ROWS(inverse_gamma, 2, 4)
 
 FR_SAMPLE(inverse_gamma)
 {
@@ -112,7 +124,7 @@ FR_MEAN(inverse_gamma)
 /* The tails of scale / x, swapped. */
 static double inverse_gamma_cdf(double x, const double *arg, int upper, double *d)
 {
-  double v[3] = {x, arg[0], arg[1]}, k[3], p[3];
+  double v[3] = {x, arg[0], arg[1]}, k[4] = {0}, p[3];
   if (!(arg[0] > 0.0 && arg[1] > 0.0)) return NAN;
   if (x <= 0.0) return fr_cdf_outside(upper, 3, d);
   inverse_gamma_prep(v, FR_V(1) | FR_V(2), 0, k);
@@ -146,7 +158,7 @@ FR_INLINE double chi_square_eval(const double *v, const double *k, unsigned need
   return lp;
 }
 
-FR_ROWS(chi_square, 1, 3)
+FR_ROWS(chi_square, 1, 4)
 
 FR_SAMPLE(chi_square)
 {
@@ -192,7 +204,7 @@ FR_INLINE double scaled_inv_chi_square_eval(const double *v, const double *k, un
   return lp;
 }
 
-FR_ROWS(scaled_inv_chi_square, 2, 3)
+FR_ROWS(scaled_inv_chi_square, 2, 4)
 
 FR_SAMPLE(scaled_inv_chi_square)
 {

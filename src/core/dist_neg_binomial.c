@@ -1,6 +1,6 @@
 /* dist_neg_binomial.c: overdispersed counts and waiting times: neg_binomial, neg_binomial_log, geometric. What the
  * data alone decide is `base` (see counts.h). */
-#include "dist_rows.h"
+#include "dist_lanes.h"
 #include "dist_list.h"
 #include "counts.h"
 
@@ -39,6 +39,24 @@ static double neg_binomial_size_slope(double y, double mean, double size, double
 
 FR_INLINE int valid_size(double size) { return size > 0.0 && size < INFINITY; }
 
+/* On lanes, for a count up to FR_SADDLE_COUNT, t = log(mean / size); *slope the partial in log(mean). */
+FR_INLINE double neg_binomial_lane(double y, double mean, double size, double t, double *slope, double *size_slope)
+{
+  double step, digamma_step;
+  fr_odds o = fr_lane_odds(t);
+  fr_lane_gamma_steps(size, y, &step, &digamma_step);
+  *slope = (y - mean) * o.q;
+  *size_slope = digamma_step + o.log_q + o.p - y / (size + mean);
+  return step + size * o.log_q + y * o.log_p;
+}
+
+/* What is left to the exact form: large counts, and sizes and means at their limits. */
+FR_INLINE uint64_t neg_binomial_odd(double y, double log_mean, double size)
+{
+  return fr_mask_no_count(y, FR_SADDLE_COUNT) | fr_mask_above(fabs(log_mean), 600.0) | fr_mask_above(size, FR_LANE_STEP_MAX) |
+         fr_mask_negative(size - 1e-30);
+}
+
 FR_INLINE double neg_binomial_eval(const double *v, const double *k, unsigned need, double *d)
 {
   double y = v[0], mean = v[1], size = v[2];
@@ -53,7 +71,18 @@ FR_INLINE double neg_binomial_eval(const double *v, const double *k, unsigned ne
   return need & FR_NEED_LP ? neg_binomial_kernel(y, size, t) : 0.0;
 }
 
-FR_ROWS_PLAIN(neg_binomial, 2)
+FR_INLINE double neg_binomial_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  double log_mean = fr_lane_log(v[1]), slope, lp;
+  (void)k;
+  lp = neg_binomial_lane(v[0], v[1], v[2], log_mean - fr_lane_log(v[2]), &slope, &d[2]);
+  *odd = neg_binomial_odd(v[0], log_mean, v[2]);
+  d[0] = 0.0;
+  d[1] = slope / v[1];
+  return lp;
+}
+
+FR_ROWS_LANES_PLAIN(neg_binomial, 2)
 
 static void neg_binomial_draw(fr_rng *rng, double log_mean, double size, double *out)
 {
@@ -102,7 +131,7 @@ const fr_dist fr_dist_neg_binomial = {
 FR_INLINE void neg_binomial_log_prep(const double *v, unsigned which, unsigned need, double *k)
 {
   (void)need;
-  if (which & FR_V(2)) k[0] = valid_size(v[2]) ? log(v[2]) : NAN;
+  if (which & FR_V(2)) k[0] = fr_nan_where(fr_mask_not_positive(v[2]) | fr_mask_log_special(v[2]), fr_lane_log(v[2]));
 }
 
 FR_INLINE double neg_binomial_log_eval(const double *v, const double *k, unsigned need, double *d)
@@ -115,7 +144,14 @@ FR_INLINE double neg_binomial_log_eval(const double *v, const double *k, unsigne
   return need & FR_NEED_LP ? neg_binomial_kernel(y, size, t) : 0.0;
 }
 
-FR_ROWS(neg_binomial_log, 2, 1)
+FR_INLINE double neg_binomial_log_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  d[0] = 0.0;
+  *odd = neg_binomial_odd(v[0], v[1], v[2]);
+  return neg_binomial_lane(v[0], fr_lane_exp(v[1]), v[2], v[1] - k[0], &d[1], &d[2]);
+}
+
+FR_ROWS_LANES(neg_binomial_log, 2, 1, FR_V(2))
 
 FR_SAMPLE(neg_binomial_log)
 {

@@ -1,7 +1,7 @@
 /* dist_positive.c: distributions on the positive half line: half_normal, half_cauchy, lognormal, exponential,
  * pareto. Below the support the log density is -Inf and its partials are 0; at the edge
  * it is what R's own density says there. */
-#include "dist_rows.h"
+#include "dist_lanes.h"
 #include "dist_list.h"
 
 #define FR_LOG_2_OVER_PI (-0.4515827052894548647261952298949)
@@ -12,8 +12,17 @@ FR_INLINE void half_normal_prep(const double *v, unsigned which, unsigned need, 
 {
   (void)need;
   if (!(which & FR_V(1))) return;
-  k[0] = fr_reciprocal(v[1]);
-  k[1] = FR_LN_2 - FR_LOG_SQRT_2PI - fr_log_positive(v[1]);
+  k[0] = fr_lane_reciprocal(v[1]);
+  k[1] = FR_LN_2 - FR_LOG_SQRT_2PI - fr_lane_log_positive(v[1]);
+}
+
+FR_INLINE double half_normal_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  double z = v[0] * k[0];
+  *odd = fr_mask_negative(v[0]) | fr_mask_nan(v[0]);
+  d[0] = -z * k[0];
+  d[1] = (z * z - 1.0) * k[0];
+  return k[1] - 0.5 * z * z;
 }
 
 FR_INLINE double half_normal_eval(const double *v, const double *k, unsigned need, double *d)
@@ -26,7 +35,7 @@ FR_INLINE double half_normal_eval(const double *v, const double *k, unsigned nee
   return k[1] - 0.5 * z * z;
 }
 
-FR_ROWS(half_normal, 1, 2)
+FR_ROWS_LANES(half_normal, 1, 2, FR_V(1))
 
 FR_SAMPLE(half_normal)
 {
@@ -119,8 +128,18 @@ FR_INLINE void lognormal_prep(const double *v, unsigned which, unsigned need, do
 {
   (void)need;
   if (!(which & FR_V(2))) return;
-  k[0] = fr_reciprocal(v[2]);
-  k[1] = -FR_LOG_SQRT_2PI - fr_log_positive(v[2]);
+  k[0] = fr_lane_reciprocal(v[2]);
+  k[1] = -FR_LOG_SQRT_2PI - fr_lane_log_positive(v[2]);
+}
+
+FR_INLINE double lognormal_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  double log_x = fr_lane_log(v[0]), z = (log_x - v[1]) * k[0];
+  *odd = fr_mask_log_special(v[0]);
+  d[1] = z * k[0];
+  d[0] = -(1.0 + d[1]) / v[0];
+  d[2] = (z * z - 1.0) * k[0];
+  return k[1] - log_x - 0.5 * z * z;
 }
 
 FR_INLINE double lognormal_eval(const double *v, const double *k, unsigned need, double *d)
@@ -134,7 +153,7 @@ FR_INLINE double lognormal_eval(const double *v, const double *k, unsigned need,
   return k[1] - log_x - 0.5 * z * z;
 }
 
-FR_ROWS(lognormal, 2, 2)
+FR_ROWS_LANES(lognormal, 2, 2, FR_V(2))
 
 FR_SAMPLE(lognormal)
 {
@@ -172,8 +191,16 @@ FR_INLINE void exponential_prep(const double *v, unsigned which, unsigned need, 
 {
   (void)need;
   if (!(which & FR_V(1))) return;
-  k[0] = fr_log_positive(v[1]);
+  k[0] = fr_lane_log_positive(v[1]);
   k[1] = 1.0 / v[1];
+}
+
+FR_INLINE double exponential_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  *odd = fr_mask_negative(v[0]) | fr_mask_nan(v[0]);
+  d[0] = -v[1];
+  d[1] = k[1] - v[0];
+  return k[0] - v[1] * v[0];
 }
 
 FR_INLINE double exponential_eval(const double *v, const double *k, unsigned need, double *d)
@@ -185,7 +212,7 @@ FR_INLINE double exponential_eval(const double *v, const double *k, unsigned nee
   return k[0] - v[1] * v[0];
 }
 
-FR_ROWS(exponential, 1, 2)
+FR_ROWS_LANES(exponential, 1, 2, FR_V(1))
 
 FR_SAMPLE(exponential)
 {

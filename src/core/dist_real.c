@@ -3,7 +3,7 @@
  *
  * Each density is that of z = (x - loc) / scale. With dz the derivative of its logarithm, the partials are
  * dz / scale for x, -dz / scale for loc and -(1 + z dz) / scale for scale. */
-#include "dist_rows.h"
+#include "dist_lanes.h"
 #include "dist_list.h"
 #include "saddle.h"
 #include "special.h"
@@ -15,21 +15,28 @@ FR_INLINE void normal_prep(const double *v, unsigned which, unsigned need, doubl
 {
   (void)need;
   if (!(which & FR_V(2))) return;
-  k[0] = fr_reciprocal(v[2]);
-  k[1] = -FR_LOG_SQRT_2PI - fr_log_positive(v[2]);
+  k[0] = fr_lane_reciprocal(v[2]);
+  k[1] = -FR_LOG_SQRT_2PI - fr_lane_log_positive(v[2]);
 }
 
-FR_INLINE double normal_eval(const double *v, const double *k, unsigned need, double *d)
+/* There is no edge and no branch. */
+FR_INLINE double normal_lanes(const double *v, const double *k, double *d, uint64_t *odd)
 {
   double z = (v[0] - v[1]) * k[0];
-  (void)need;
+  (void)odd;
   d[1] = z * k[0];
   d[0] = -d[1];
   d[2] = (z * z - 1.0) * k[0];
   return k[1] - 0.5 * z * z;
 }
 
-FR_ROWS(normal, 2, 2)
+FR_INLINE double normal_eval(const double *v, const double *k, unsigned need, double *d)
+{
+  (void)need;
+  return normal_lanes(v, k, d, NULL);
+}
+
+FR_ROWS_LANES(normal, 2, 2, FR_V(2))
 
 FR_SAMPLE(normal)
 {
@@ -75,14 +82,26 @@ FR_INLINE void student_t_prep(const double *v, unsigned which, unsigned need, do
 {
   if (which & FR_V(1)) {
     double df = v[1];
-    k[0] = df > 0.0 ? fr_lgamma_half(0.5 * df) - FR_LOG_SQRT_2PI : NAN;
-    k[1] = fr_reciprocal(df);
-    k[2] = need & FR_V(1) ? 0.5 * fr_digamma_half(0.5 * df) : 0.0;
+    k[0] = fr_nan_where(fr_mask_not_positive(df), fr_lane_lgamma_half(0.5 * df) - FR_LOG_SQRT_2PI);
+    k[1] = fr_lane_reciprocal(df);
+    if (need & FR_V(1)) k[2] = 0.5 * fr_lane_digamma_half(0.5 * df);
   }
   if (which & FR_V(3)) {
-    k[3] = fr_reciprocal(v[3]);
-    k[4] = fr_log_positive(v[3]);
+    k[3] = fr_lane_reciprocal(v[3]);
+    k[4] = fr_lane_log_positive(v[3]);
   }
+}
+
+FR_INLINE double student_t_lanes(const double *v, const double *k, double *d, uint64_t *odd)
+{
+  double z = (v[0] - v[2]) * k[3], zz = z * z, t = zz * k[1], share = t / (1.0 + t), log1p_t = fr_lane_log1p(t);
+  double near = zz * (1.0 - 0.5 * t) * (1.0 + k[1]), far = (v[1] + 1.0) * log1p_t, dz = -(1.0 + k[1]) * z / (1.0 + t);
+  *odd = fr_mask_above(t, FR_HUGE_SQUARE);
+  d[0] = dz * k[3];
+  d[1] = k[2] + 0.5 * (fr_pick(fr_mask_negative(t - FR_T_SERIES), t_excess(t), share - log1p_t) + k[1] * share);
+  d[2] = -d[0];
+  d[3] = -(1.0 + z * dz) * k[3];
+  return k[0] - k[4] - 0.5 * fr_pick(fr_mask_negative(t - FR_T_SMALL), near, far);
 }
 
 FR_INLINE double student_t_eval(const double *v, const double *k, unsigned need, double *d)
@@ -110,7 +129,7 @@ FR_INLINE double student_t_eval(const double *v, const double *k, unsigned need,
   return k[0] - k[4] - half;
 }
 
-FR_ROWS(student_t, 3, 5)
+FR_ROWS_LANES(student_t, 3, 5, FR_V(1) | FR_V(3))
 
 FR_SAMPLE(student_t)
 {
@@ -133,7 +152,7 @@ FR_MEAN(student_t)
 /* log density of z with unit scale */
 static double t_log_density(double z, double df)
 {
-  double v[4] = {z, df, 0.0, 1.0}, k[5], d[4];
+  double v[4] = {z, df, 0.0, 1.0}, k[5] = {0}, d[4];
   student_t_prep(v, FR_V(1) | FR_V(3), 0, k);
   return student_t_eval(v, k, 0, d);
 }

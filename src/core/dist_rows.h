@@ -1,6 +1,6 @@
 /* dist_rows.h: the driver of densities along rows of scalar events (fr_rows in dist.h).
  *
- * A distribution gives two functions on doubles, for ONE lane; the driver is instantiated around them and
+ * A distribution gives functions on doubles, for ONE lane; the driver is instantiated around them and
  * does blocks of FR_LANES lanes: eight particles of one row, or, for one particle, eight rows.
  *
  *   prep(v, which, need, k)  quantities of the arguments alone (1 / scale, log Gamma(shape)). It runs with
@@ -10,11 +10,20 @@
  *   eval(v, k, need, d)      the log density at value v[0] and arguments v[1 ..]; sets d[0 ..], its partials.
  *                            What nobody needs it may leave alone where that saves something: then d is 0.
  *
- * Both see the operand numbers of fr_rows: FR_V(0) is the value's bit, FR_V(j) argument j's. */
+ * Both see the operand numbers of fr_rows: FR_V(0) is the value's bit, FR_V(j) argument j's.
+ *
+ * FR_ROWS instantiates them as they are. Common densities go on vectors instead, compiled for each instruction set
+ * (FR_ROWS_LANES): their prep has no branch but on `which`, and
+ *
+ *   lanes(v, k, d, odd)      is eval without branches and calls, out of vmath.h and dist_lanes.h. It says by the top
+ *                            bit of *odd where it does not hold (edges of the support, huge arguments): that lane is
+ *                            then done again by eval. What it does depends on its own lane alone, so that a
+ *                            particle's bits do not depend on its company. */
 #ifndef FR_DIST_ROWS_H
 #define FR_DIST_ROWS_H
 
 #include "dist.h"
+#include "isa.h"
 #include "special.h"
 
 #define FR_V(j) (1u << (j))
@@ -25,6 +34,16 @@
 
 typedef void (*fr_prep_fn)(const double *v, unsigned which, unsigned need, double *k);
 typedef double (*fr_eval_fn)(const double *v, const double *k, unsigned need, double *d);
+typedef double (*fr_lanes_fn)(const double *v, const double *k, double *d, uint64_t *odd);
+
+/* A density: operands (the value and the arguments), prepared quantities, the arguments that prep reads. */
+typedef struct {
+  int nv, nk;
+  unsigned uses;
+  fr_prep_fn prep;
+  fr_eval_fn eval;
+  fr_lanes_fn lanes; /* NULL: eval alone */
+} fr_density;
 
 /* An operand as one column of lanes sees it: block b's doubles start at v + b * step. */
 typedef struct {
@@ -74,48 +93,97 @@ FR_INLINE double fr_sum_lanes(const double *x)
   return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
 }
 
+/* A lane's operands and prepared quantities, and its partials back. Copied by hand, the numbers of them being constants:
+ * loops here would keep gcc -O2 from vectorising the loop over lanes. */
+#define FR_TAKE_LANE(f, v, k, l, vl, kl)      \
+  do {                                        \
+    (vl)[0] = (v)[0][l];                      \
+    if ((f)->nv > 1) (vl)[1] = (v)[1][l];     \
+    if ((f)->nv > 2) (vl)[2] = (v)[2][l];     \
+    if ((f)->nv > 3) (vl)[3] = (v)[3][l];     \
+    if ((f)->nv > 4) (vl)[4] = (v)[4][l];     \
+    if ((f)->nk > 0) (kl)[0] = (k)[0][l];     \
+    if ((f)->nk > 1) (kl)[1] = (k)[1][l];     \
+    if ((f)->nk > 2) (kl)[2] = (k)[2][l];     \
+    if ((f)->nk > 3) (kl)[3] = (k)[3][l];     \
+    if ((f)->nk > 4) (kl)[4] = (k)[4][l];     \
+    if ((f)->nk > 5) (kl)[5] = (k)[5][l];     \
+    if ((f)->nk > 6) (kl)[6] = (k)[6][l];     \
+    if ((f)->nk > 7) (kl)[7] = (k)[7][l];     \
+  } while (0)
+#define FR_PUT_PARTIALS(f, dl, l, d)          \
+  do {                                        \
+    (d)[0][l] = (dl)[0];                      \
+    if ((f)->nv > 1) (d)[1][l] = (dl)[1];     \
+    if ((f)->nv > 2) (d)[2][l] = (dl)[2];     \
+    if ((f)->nv > 3) (d)[3][l] = (dl)[3];     \
+    if ((f)->nv > 4) (d)[4][l] = (dl)[4];     \
+  } while (0)
+
 /* k of all lanes from v; with `one` the lanes are alike, and the first is computed for all. */
-FR_INLINE void fr_prep_block(int nv, int nk, fr_prep_fn prep, unsigned which, unsigned need, int one,
-                             double (*v)[FR_LANES], double (*k)[FR_LANES])
+FR_INLINE void fr_prep_block(const fr_density *f, unsigned which, unsigned need, int one, double (*v)[FR_LANES], double (*k)[FR_LANES])
 {
   for (int l = 0; l < (one ? 1 : FR_LANES); l++) {
     double vl[FR_ROWS_MAX_V], kl[FR_ROWS_MAX_K];
-    for (int j = 0; j < nv; j++) vl[j] = v[j][l];
-    for (int j = 0; j < nk; j++) kl[j] = k[j][l];
-    prep(vl, which, need, kl);
-    for (int j = 0; j < nk; j++) k[j][l] = kl[j];
+    for (int j = 0; j < f->nv; j++) vl[j] = v[j][l];
+    for (int j = 0; j < f->nk; j++) kl[j] = k[j][l];
+    f->prep(vl, which, need, kl);
+    for (int j = 0; j < f->nk; j++) k[j][l] = kl[j];
   }
   if (one)
-    for (int j = 0; j < nk; j++)
+    for (int j = 0; j < f->nk; j++)
       for (int l = 1; l < FR_LANES; l++) k[j][l] = k[j][0];
 }
 
-/* One block: log densities and partials. The lane's values are copied by hand, nv and nk being constants:
- * loops here would keep gcc -O2 from vectorising the loop over lanes. */
-FR_INLINE void fr_eval_block(int nv, int nk, fr_eval_fn eval, unsigned need, double (*v)[FR_LANES],
-                             double (*k)[FR_LANES], double *lp, double (*d)[FR_LANES])
+/* The same on vectors; `which` is a constant. Values are copied by hand: see fr_eval_block. */
+FR_INLINE void fr_prep_lanes(const fr_density *f, const unsigned which, double (*v)[FR_LANES], double (*k)[FR_LANES])
 {
   for (int l = 0; l < FR_LANES; l++) {
+    double vl[5], kl[8];
+    FR_TAKE_LANE(f, v, k, l, vl, kl);
+    f->prep(vl, which, FR_NEED_LP | FR_NEED_PARTIALS, kl);
+    if (f->nk > 0) k[0][l] = kl[0];
+    if (f->nk > 1) k[1][l] = kl[1];
+    if (f->nk > 2) k[2][l] = kl[2];
+    if (f->nk > 3) k[3][l] = kl[3];
+    if (f->nk > 4) k[4][l] = kl[4];
+    if (f->nk > 5) k[5][l] = kl[5];
+    if (f->nk > 6) k[6][l] = kl[6];
+    if (f->nk > 7) k[7][l] = kl[7];
+  }
+}
+
+/* prep for the arguments in `which`: on lanes it reads one argument or two, and each case is compiled apart. */
+FR_INLINE void fr_prep(const fr_density *f, unsigned which, unsigned need, int alike, double (*v)[FR_LANES], double (*k)[FR_LANES])
+{
+  const unsigned first = f->uses & (0u - f->uses), second = f->uses & ~first;
+  if (f->nk == 0 || !(which & f->uses)) return;
+  if (!f->lanes || alike) fr_prep_block(f, which, need, alike, v, k);
+  else if (!second || (which & f->uses) == f->uses) fr_prep_lanes(f, f->uses, v, k);
+  else if (which & first) fr_prep_lanes(f, first, v, k);
+  else fr_prep_lanes(f, second, v, k);
+}
+
+/* One block: log densities and partials. */
+FR_INLINE void fr_eval_block(const fr_density *f, unsigned need, double (*v)[FR_LANES], double (*k)[FR_LANES], double *lp,
+                             double (*d)[FR_LANES])
+{
+  uint64_t odd[FR_LANES] = {0}, any = 0;
+  for (int l = 0; l < FR_LANES; l++) {
     double vl[5], kl[8], dl[5];
-    vl[0] = v[0][l];
-    if (nv > 1) vl[1] = v[1][l];
-    if (nv > 2) vl[2] = v[2][l];
-    if (nv > 3) vl[3] = v[3][l];
-    if (nv > 4) vl[4] = v[4][l];
-    if (nk > 0) kl[0] = k[0][l];
-    if (nk > 1) kl[1] = k[1][l];
-    if (nk > 2) kl[2] = k[2][l];
-    if (nk > 3) kl[3] = k[3][l];
-    if (nk > 4) kl[4] = k[4][l];
-    if (nk > 5) kl[5] = k[5][l];
-    if (nk > 6) kl[6] = k[6][l];
-    if (nk > 7) kl[7] = k[7][l];
-    lp[l] = eval(vl, kl, need, dl);
-    d[0][l] = dl[0];
-    if (nv > 1) d[1][l] = dl[1];
-    if (nv > 2) d[2][l] = dl[2];
-    if (nv > 3) d[3][l] = dl[3];
-    if (nv > 4) d[4][l] = dl[4];
+    FR_TAKE_LANE(f, v, k, l, vl, kl);
+    lp[l] = f->lanes ? f->lanes(vl, kl, dl, &odd[l]) : f->eval(vl, kl, need, dl);
+    FR_PUT_PARTIALS(f, dl, l, d);
+  }
+  if (!f->lanes) return;
+  for (int l = 0; l < FR_LANES; l++) any |= odd[l];
+  if (!(any >> 63)) return;
+  for (int l = 0; l < FR_LANES; l++) {
+    double vl[5], kl[8], dl[5];
+    if (!(odd[l] >> 63)) continue;
+    FR_TAKE_LANE(f, v, k, l, vl, kl);
+    lp[l] = f->eval(vl, kl, need, dl);
+    FR_PUT_PARTIALS(f, dl, l, d);
   }
 }
 
@@ -128,9 +196,9 @@ FR_INLINE void fr_scale_block(int nv, const double *bar, double (*d)[FR_LANES])
 }
 
 /* All blocks of the column of lanes that starts at particle s. */
-FR_INLINE void fr_rows_column(const fr_rows *call, long s, int nv, int nk, fr_prep_fn prep, fr_eval_fn eval,
-                              unsigned need)
+FR_INLINE void fr_rows_column(const fr_rows *call, long s, const fr_density *f, unsigned need)
 {
+  const int nv = f->nv;
   const int W = call->W;
   const long blocks = W == 1 ? (call->rows + FR_LANES - 1) / FR_LANES : call->rows;
   const int last = W == 1 ? (int)(call->rows - (blocks - 1) * FR_LANES) : FR_LANES;
@@ -151,14 +219,14 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, int nv, int nk, fr_pr
     if (c[j].fixed && !c[j].spread) alike = 0;
   }
   if (call->out_bar) bar.v = call->out_bar + s;
-  if (nk && fixed) fr_prep_block(nv, nk, prep, fixed, need, alike, v, k);
+  if (fixed) fr_prep(f, fixed, need, alike, v, k);
 
   for (long b = 0; b < blocks; b++) {
     const int m = b == blocks - 1 ? last : FR_LANES;
     for (int j = 0; j < nv; j++)
       if (!c[j].fixed) fr_load_block(&c[j], b, m, v[j]);
-    if (nk && vary) fr_prep_block(nv, nk, prep, vary, need, 0, v, k);
-    fr_eval_block(nv, nk, eval, need, v, k, lp, d);
+    if (vary) fr_prep(f, vary, need, 0, v, k);
+    fr_eval_block(f, need, v, k, lp, d);
     if (need & FR_NEED_PARTIALS) {
       if (bar.v) {
         double w[FR_LANES];
@@ -184,33 +252,45 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, int nv, int nk, fr_pr
   }
 }
 
-/* The kernel: nv operands (the value and the arguments), nk prepared quantities. A pass that wants no
- * partials is compiled apart, without their arithmetic. */
-FR_INLINE void fr_rows_run(const fr_rows *call, int nv, int nk, fr_prep_fn prep, fr_eval_fn eval)
+/* The kernel. A pass that wants no partials is compiled apart, without their arithmetic. */
+FR_INLINE void fr_rows_run(const fr_rows *call, const fr_density *f)
 {
   unsigned need = call->out_bar ? 0u : FR_NEED_LP;
   if (call->rows <= 0) return;
   if (call->out_bar || !call->out)
-    for (int j = 0; j < nv; j++)
+    for (int j = 0; j < f->nv; j++)
       if (call->v[j].a && (call->W == 1 || call->v[j].lane)) need |= FR_V(j);
   if (!need) return;
   for (long s = 0; s < call->W; s += FR_LANES) {
-    if (need == FR_NEED_LP) fr_rows_column(call, s, nv, nk, prep, eval, FR_NEED_LP);
-    else fr_rows_column(call, s, nv, nk, prep, eval, need);
+    if (need == FR_NEED_LP) fr_rows_column(call, s, f, FR_NEED_LP);
+    else fr_rows_column(call, s, f, need);
   }
 }
 
-/* static void name_rows(const fr_rows *), around name_prep and name_eval */
-#define FR_ROWS(name, n_args, nk)                                                                     \
-  static void name##_rows(const fr_rows *call) { fr_rows_run(call, 1 + (n_args), nk, name##_prep, name##_eval); }
-
-/* the same for a density with nothing to prepare */
 FR_INLINE void fr_no_prep(const double *v, unsigned which, unsigned need, double *k)
 {
   (void)v, (void)which, (void)need, (void)k;
 }
-#define FR_ROWS_PLAIN(name, n_args)                                                                   \
-  static void name##_rows(const fr_rows *call) { fr_rows_run(call, 1 + (n_args), 0, fr_no_prep, name##_eval); }
+
+/* static void name_rows(const fr_rows *), around name_prep and name_eval; around name_eval alone */
+#define FR_ROWS(name, n_args, nk) FR_ROWS_OF(name, 1 + (n_args), nk, name##_prep)
+#define FR_ROWS_PLAIN(name, n_args) FR_ROWS_OF(name, 1 + (n_args), 0, fr_no_prep)
+#define FR_ROWS_OF(name, nv, nk, prep)                                                                \
+  static void name##_rows(const fr_rows *call)                                                        \
+  {                                                                                                   \
+    fr_rows_run(call, &(const fr_density){nv, nk, ~0u, prep, name##_eval, NULL});                     \
+  }
+
+/* On vectors, around name_prep, name_eval and name_lanes; `uses` are the bits of the one or two arguments that prep reads. */
+#define FR_ROWS_LANES(name, n_args, nk, uses) FR_ROWS_LANES_OF(name, 1 + (n_args), nk, uses, name##_prep)
+#define FR_ROWS_LANES_PLAIN(name, n_args) FR_ROWS_LANES_OF(name, 1 + (n_args), 0, 0u, fr_no_prep)
+#define FR_ROWS_LANES_OF(name, nv, nk, uses, prep)                                                    \
+  static __attribute__((noinline)) double name##_alone(const double *v, const double *k, unsigned need, double *d) \
+  {                                                                                                   \
+    return name##_eval(v, k, need, d);                                                                \
+  }                                                                                                   \
+  FR_KERNEL(static, name##_rows, (const fr_rows *call), (call),                                       \
+            fr_rows_run(call, &(const fr_density){nv, nk, uses, prep, name##_alone, name##_lanes}))
 
 /* ---- what the distributions share ---- */
 

@@ -1,32 +1,60 @@
 /* elementwise.h: the table of elementwise operations: each is one line with its value and its partial derivatives as
- * expressions, from which all kernels are made. */
+ * expressions, from which all kernels are made. A file that makes loops over lanes of them defines FR_ON_LANES first: then
+ * exp, log and their like are those of vmath.h, which have no branch, and the loops become vectors. */
 #ifndef FR_ELEMENTWISE_H
 #define FR_ELEMENTWISE_H
 
 #include "ops.h"
 #include "special.h"
+#include "vmath.h"
+
+#ifdef FR_ON_LANES
+#define at_exp fr_lane_exp
+#define at_log fr_lane_log
+#define at_log1p fr_lane_log1p
+#define at_expm1 fr_lane_expm1
+#define at_tanh fr_lane_tanh
+#define at_lgamma fr_lane_lgamma
+#define at_digamma fr_lane_digamma
+#define at_softplus lane_softplus
+#define at_sigmoid lane_sigmoid
+#define at_log_add_exp lane_log_add_exp
+#define at_log_share lane_log_share
+#else
+#define at_exp exp
+#define at_log log
+#define at_log1p log1p
+#define at_expm1 expm1
+#define at_tanh tanh
+#define at_lgamma fr_lgamma
+#define at_digamma fr_digamma
+#define at_softplus fr_softplus
+#define at_sigmoid fr_sigmoid
+#define at_log_add_exp log_add_exp
+#define at_log_share log_share
+#endif
 
 /* op, value, derivative in terms of x and y */
 #define UNARY_OPS(X)                                              \
   X(NEG, -x, -1.0)                                                \
-  X(EXP, exp(x), y)                                               \
-  X(LOG, log(x), 1.0 / x)                                         \
-  X(LOG1P, log1p(x), 1.0 / (1.0 + x))                             \
-  X(EXPM1, expm1(x), y + 1.0)                                     \
+  X(EXP, at_exp(x), y)                                               \
+  X(LOG, at_log(x), 1.0 / x)                                         \
+  X(LOG1P, at_log1p(x), 1.0 / (1.0 + x))                             \
+  X(EXPM1, at_expm1(x), y + 1.0)                                     \
   X(SQRT, sqrt(x), 0.5 / y)                                       \
   X(ABS, fabs(x), x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0)           \
   X(SQUARE, x *x, 2.0 * x)                                        \
-  X(PLOGIS, fr_sigmoid(x), y * fr_sigmoid(-x))                    \
+  X(PLOGIS, at_sigmoid(x), y * at_sigmoid(-x))                    \
   X(QLOGIS, fr_logit(x), 1.0 / (x * (1.0 - x)))                   \
-  X(LOG_PLOGIS, fr_log_sigmoid(x), fr_sigmoid(-x))                \
-  X(SOFTPLUS, fr_softplus(x), fr_sigmoid(x))                      \
+  X(LOG_PLOGIS, -at_softplus(-x), at_sigmoid(-x))                \
+  X(SOFTPLUS, at_softplus(x), at_sigmoid(x))                      \
   X(PNORM, 0.5 * erfc(-x * 0.707106781186547524400844362105), exp(-0.5 * x * x - FR_LOG_SQRT_2PI)) \
   X(LOG_PNORM, log_pnorm(x), exp(-0.5 * x * x - FR_LOG_SQRT_2PI - y)) \
-  X(TANH, tanh(x), tanh_slope(x))                                 \
+  X(TANH, at_tanh(x), tanh_slope(x))                                 \
   X(SIN, sin(x), cos(x))                                          \
   X(COS, cos(x), -sin(x))                                         \
-  X(LGAMMA, fr_lgamma(x), fr_digamma(x))                          \
-  X(DIGAMMA, fr_digamma(x), fr_trigamma(x))
+  X(LGAMMA, at_lgamma(x), at_digamma(x))                          \
+  X(DIGAMMA, at_digamma(x), fr_trigamma(x))
 
 /* op, value, derivative in a, derivative in b. MIN and MAX keep a NaN, as R does. */
 #define BINARY_OPS(X)                                             \
@@ -37,12 +65,12 @@
   X(POW, pow(a, b), pow_slope(a, b), pow_log(a, y))               \
   X(MIN, a < b || a != a ? a : b, a < b ? 1.0 : 0.0, a < b ? 0.0 : 1.0) \
   X(MAX, a > b || a != a ? a : b, a > b ? 1.0 : 0.0, a > b ? 0.0 : 1.0) \
-  X(LOG_ADD_EXP, log_add_exp(a, b), exp(log_share(a, y)), exp(log_share(b, y)))
+  X(LOG_ADD_EXP, at_log_add_exp(a, b), at_exp(at_log_share(a, y)), at_exp(at_log_share(b, y)))
 
 /* 1 - tanh^2 without cancellation in the tails */
 FR_INLINE double tanh_slope(double x)
 {
-  double e = exp(-2.0 * fabs(x)), t = 2.0 / (1.0 + e);
+  double e = at_exp(-2.0 * fabs(x)), t = 2.0 / (1.0 + e);
   return t * t * e;
 }
 
@@ -64,6 +92,36 @@ FR_INLINE double log_add_exp(double a, double b)
   return isinf(top) ? top + (a != a || b != b ? NAN : 0.0) : top + log1p(exp(-fabs(a - b)));
 }
 FR_INLINE double log_share(double x, double y) { return x == -INFINITY ? -INFINITY : x - y; }
+
+/* The same, and softplus and sigmoid, without a branch. */
+FR_INLINE double lane_softplus(double x)
+{
+  double softplus, sigmoid;
+  fr_lane_softplus(x, &softplus, &sigmoid);
+  return softplus;
+}
+
+FR_INLINE double lane_sigmoid(double x)
+{
+  double softplus, sigmoid;
+  fr_lane_softplus(x, &softplus, &sigmoid);
+  return sigmoid;
+}
+
+FR_INLINE uint64_t mask_infinite(double x)
+{
+  uint64_t u = (fr_bits(x) & FR_BITS_ABS) ^ FR_BITS_INF;
+  return fr_mask(~u & (u - 1));
+}
+
+FR_INLINE double lane_log_add_exp(double a, double b)
+{
+  double top = fr_pick(fr_mask_negative(b - a), a, b), sum = top + lane_softplus(-fabs(a - b));
+  uint64_t as_is = mask_infinite(top) & ~fr_mask_nan(a) & ~fr_mask_nan(b);
+  return fr_pick(as_is, top, sum);
+}
+
+FR_INLINE double lane_log_share(double x, double y) { return fr_pick(mask_infinite(x) & fr_mask_negative(x), -INFINITY, x - y); }
 
 FR_INLINE double pow_slope(double a, double b) { return b == 0.0 ? 0.0 : b * pow(a, b - 1.0); }
 /* a^b log a, whose limit at a = 0 is 0 for b > 0 */

@@ -105,6 +105,13 @@ int fr_guide_elbo(const fr_guide *guide, fr_log_density log_density, void *model
   return FR_OK;
 }
 
+fr_outer fr_guide_outer(int d, int S, size_t ld, const double *eps, const double *work)
+{
+  const size_t W = (size_t)fr_width(S), block = (size_t)d * W;
+  const double *filled = work + d, *g = filled + 3 * block;
+  return (fr_outer){.particles = S, .ld = W, .g = g, .eps = ld != W || (size_t)S < W ? filled : eps};
+}
+
 /* out (d x W) = eps (d x ld) with lanes beyond S set to 0, so that their points are loc */
 static void fill_lanes(int d, int S, size_t ld, const double *eps, size_t W, double *out)
 {
@@ -139,6 +146,7 @@ static void gradient_from(const fr_guide *guide, const double *scale, int S, siz
     gradient->loc[i] = sum / S;
     gradient->scale_unconstrained[i] = (with_t / S + 1.0 / scale[i]) * fr_sigmoid(guide->scale_unconstrained[i]);
   }
+  if (!gradient->tril) return;
   memset(gradient->tril, 0, fr_tril_size((size_t)d) * sizeof(double));
   fr_tril_add_outer(d, 1.0 / S, S, ld, g, eps, gradient->tril);
 }

@@ -42,9 +42,18 @@ size_t fr_guide_elbo_work(int d, int S);
 /* One stochastic ELBO estimate from given eps (d x ld): elbo[s] = log p(z_s) - log q(z_s) for each
  * particle, and, unless gradient is NULL, the reparameterised gradient of their mean with respect to loc,
  * scale_unconstrained and the strict lower triangle of T, in the direction of ascent, as Pyro's Trace_ELBO
- * gives it (log q differentiated in full). *finite is 0 when a density or gradient entry is not finite
- * (the gradient is then not to be used). Cost of the density plus d^2 S. */
+ * gives it (log q differentiated in full). With gradient->tril NULL that part is left as the two factors of
+ * fr_guide_outer. *finite is 0 when a density or gradient entry is not finite (the gradient is then not to be used). Cost of the density plus d^2 S. */
 int fr_guide_elbo(const fr_guide *guide, fr_log_density log_density, void *model, int S, size_t ld,
                   const double *eps, double *elbo, fr_guide_gradient *gradient, int *finite, double *work);
+
+/* The gradient with respect to T as the strict lower triangle of the mean over particles of g[., s] eps[., s]' (both d x ld),
+ * which stand in work after fr_guide_elbo was called with the same arguments. */
+typedef struct {
+  int particles;
+  size_t ld;
+  const double *g, *eps;
+} fr_outer;
+fr_outer fr_guide_outer(int d, int S, size_t ld, const double *eps, const double *work);
 
 #endif

@@ -22,6 +22,9 @@ void fr_elementwise_reverse(int op, const fr_call *call);
 typedef void (*fr_kernel)(const fr_call *call);
 fr_kernel fr_elementwise_kernel(int op, int reverse);
 
+/* lp (W) += the sum of x over rows, whose adjoint is 1. */
+void fr_target_rows(long rows, int W, const fr_operand *x, double *lp);
+
 /* y_i = x[index_i] for rows of W particles; x is v[0], whole. */
 void fr_gather_forward(const fr_call *call, const int *index);
 void fr_gather_reverse(const fr_call *call, const int *index);

@@ -1,34 +1,64 @@
-/* ops_elementwise.c: kernels of the elementwise operations, forward and reverse, from the table in elementwise.h.
- * A macro makes the loops; operands that are the same for all rows have their adjoints summed in locals and added
- * once. */
+/* ops_elementwise.c: kernels of the elementwise operations, forward and reverse, from the table in elementwise.h,
+ * compiled for each instruction set.
+ *
+ * All work is in blocks of FR_LANES doubles: the particles of one row, or, for one particle, eight rows. An operand
+ * either has a double for each lane or one that stands for all (compile-time); from block to block it moves by a step.
+ * Operands that are the same for all rows have their adjoints summed in locals and added once. */
+#define FR_ON_LANES
 #include "elementwise.h"
+#include "isa.h"
 #include "kernels.h"
-
-/* A row's stride of an operand in doubles. */
-FR_INLINE long row_stride(const fr_operand *o, int W) { return o->row ? (o->lane ? W : 1) : 0; }
 
 /* ---- unary: the argument depends on a latent, so values run contiguously ---- */
 
-#define DEFINE_UNARY(CODE, VALUE, SLOPE)                                                   \
-  static void CODE##_forward(const fr_call *c)                                             \
-  {                                                                                        \
-    const double *restrict xs = c->v[0].v;                                                 \
-    double *restrict ys = c->y;                                                            \
-    long n = c->rows * c->W;                                                               \
-    for (long i = 0; i < n; i++) { double x = xs[i]; ys[i] = VALUE; }                      \
-  }                                                                                        \
-  static void CODE##_reverse(const fr_call *c)                                             \
-  {                                                                                        \
-    const double *restrict xs = c->v[0].v, *restrict ys = c->y, *restrict bar = c->y_bar;  \
-    double *restrict out = c->v[0].a;                                                      \
-    long n = c->rows * c->W;                                                               \
-    if (!out) return;                                                                      \
-    for (long i = 0; i < n; i++) {                                                         \
-      double x = xs[i], y = ys[i];                                                         \
-      (void)x; (void)y;                                                                    \
-      out[i] += bar[i] * (SLOPE);                                                          \
-    }                                                                                      \
+typedef double (*unary_value)(double x);
+typedef double (*unary_slope)(double x, double y);
+
+/* The last block works on copies. */
+FR_INLINE void unary_forward(const fr_call *c, unary_value f)
+{
+  const double *restrict x = c->v[0].v;
+  double *restrict y = c->y;
+  const long n = c->rows * c->W;
+  long i = 0;
+  for (; i + FR_LANES <= n; i += FR_LANES) {
+    double out[FR_LANES];
+    for (int l = 0; l < FR_LANES; l++) out[l] = f(x[i + l]);
+    for (int l = 0; l < FR_LANES; l++) y[i + l] = out[l];
   }
+  if (i < n) {
+    double in[FR_LANES] = {0}, out[FR_LANES];
+    for (int l = 0; l < n - i; l++) in[l] = x[i + l];
+    for (int l = 0; l < FR_LANES; l++) out[l] = f(in[l]);
+    for (int l = 0; l < n - i; l++) y[i + l] = out[l];
+  }
+}
+
+FR_INLINE void unary_reverse(const fr_call *c, unary_slope slope)
+{
+  const double *restrict x = c->v[0].v, *restrict y = c->y, *restrict bar = c->y_bar;
+  double *restrict out = c->v[0].a;
+  const long n = c->rows * c->W;
+  long i = 0;
+  if (!out) return;
+  for (; i + FR_LANES <= n; i += FR_LANES) {
+    double add[FR_LANES];
+    for (int l = 0; l < FR_LANES; l++) add[l] = bar[i + l] * slope(x[i + l], y[i + l]);
+    for (int l = 0; l < FR_LANES; l++) out[i + l] += add[l];
+  }
+  if (i < n) {
+    double in[FR_LANES] = {0}, at[FR_LANES] = {0}, s[FR_LANES];
+    for (int l = 0; l < n - i; l++) in[l] = x[i + l], at[l] = y[i + l];
+    for (int l = 0; l < FR_LANES; l++) s[l] = slope(in[l], at[l]);
+    for (int l = 0; l < n - i; l++) out[i + l] += bar[i + l] * s[l];
+  }
+}
+
+#define DEFINE_UNARY(CODE, VALUE, SLOPE)                                                                  \
+  FR_INLINE double CODE##_value(double x) { return VALUE; }                                               \
+  FR_INLINE double CODE##_slope(double x, double y) { (void)x; (void)y; return SLOPE; }                   \
+  FR_KERNEL(static, CODE##_forward, (const fr_call *c), (c), unary_forward(c, CODE##_value))              \
+  FR_KERNEL(static, CODE##_reverse, (const fr_call *c), (c), unary_reverse(c, CODE##_slope))
 
 UNARY_OPS(DEFINE_UNARY)
 
@@ -37,76 +67,146 @@ UNARY_OPS(DEFINE_UNARY)
 typedef double (*binary_value)(double a, double b);
 typedef double (*binary_slope)(double a, double b, double y);
 
-/* lanes = W particles of one row; la, lb: whether the operand differs between particles (compile-time). */
-FR_INLINE void binary_forward(const fr_call *c, const int lanes, const int la, const int lb, binary_value f)
+/* How an operand goes from block to block: `wide` when it has a double for each lane. */
+FR_INLINE int is_wide(const fr_operand *o, int W) { return W == 1 ? o->row : o->lane; }
+FR_INLINE long block_step(const fr_operand *o, int W) { return !o->row ? 0 : W == 1 || o->lane ? FR_LANES : 1; }
+
+/* Lanes of the last of the blocks that hold n doubles. */
+FR_INLINE int last_lanes(long n, long blocks) { return (int)(n - (blocks - 1) * FR_LANES); }
+
+/* `lanes` doubles of an operand, the others of a block as the first. */
+FR_INLINE void take_part(const double *from, int wide, int lanes, double *to)
 {
-  const double *restrict pa = c->v[0].v, *restrict pb = c->v[1].v;
+  for (int l = 0; l < FR_LANES; l++) to[l] = from[wide && l < lanes ? l : 0];
+}
+
+FR_INLINE void binary_forward(const fr_call *c, const int wa, const int wb, binary_value f)
+{
+  const double *restrict a = c->v[0].v, *restrict b = c->v[1].v;
   double *restrict y = c->y;
-  long ra = row_stride(&c->v[0], lanes), rb = row_stride(&c->v[1], lanes);
-  for (long i = 0; i < c->rows; i++) {
-    for (int l = 0; l < lanes; l++) y[l] = f(pa[la ? l : 0], pb[lb ? l : 0]);
-    pa += ra; pb += rb; y += lanes;
+  const long n = c->rows * c->W, blocks = (n + FR_LANES - 1) / FR_LANES;
+  const long sa = block_step(&c->v[0], c->W), sb = block_step(&c->v[1], c->W);
+  const int last = last_lanes(n, blocks);
+  for (long k = last == FR_LANES ? blocks : blocks - 1; k > 0; k--, a += sa, b += sb, y += FR_LANES) {
+    double out[FR_LANES];
+    for (int l = 0; l < FR_LANES; l++) out[l] = f(a[wa ? l : 0], b[wb ? l : 0]);
+    for (int l = 0; l < FR_LANES; l++) y[l] = out[l];
+  }
+  if (n > 0 && last < FR_LANES) {
+    double pa[FR_LANES], pb[FR_LANES], out[FR_LANES];
+    take_part(a, wa, last, pa);
+    take_part(b, wb, last, pb);
+    for (int l = 0; l < FR_LANES; l++) out[l] = f(pa[l], pb[l]);
+    for (int l = 0; l < last; l++) y[l] = out[l];
   }
 }
 
 /* The adjoint of operand k; slope is its partial derivative. */
-FR_INLINE void binary_reverse(const fr_call *c, int k, const int lanes, const int la, const int lb, binary_slope slope)
+FR_INLINE void binary_reverse(const fr_call *c, int k, const int wa, const int wb, binary_slope slope)
 {
-  const double *restrict pa = c->v[0].v, *restrict pb = c->v[1].v, *restrict y = c->y, *restrict bar = c->y_bar;
+  const double *restrict a = c->v[0].v, *restrict b = c->v[1].v, *restrict y = c->y, *restrict bar = c->y_bar;
   double *restrict out = c->v[k].a;
-  long ra = row_stride(&c->v[0], lanes), rb = row_stride(&c->v[1], lanes);
-  if (!out) return;
-  if (c->v[k].row) {
-    for (long i = 0; i < c->rows; i++) {
-      for (int l = 0; l < lanes; l++) out[l] += bar[l] * slope(pa[la ? l : 0], pb[lb ? l : 0], y[l]);
-      pa += ra; pb += rb; y += lanes; bar += lanes; out += lanes;
+  const long n = c->rows * c->W, blocks = (n + FR_LANES - 1) / FR_LANES;
+  const long sa = block_step(&c->v[0], c->W), sb = block_step(&c->v[1], c->W);
+  const int last = last_lanes(n, blocks), by_row = c->v[k].row;
+  double sum[FR_LANES] = {0};
+  if (!out || n <= 0) return;
+  for (long i = last == FR_LANES ? blocks : blocks - 1; i > 0; i--, a += sa, b += sb, y += FR_LANES, bar += FR_LANES) {
+    double add[FR_LANES];
+    for (int l = 0; l < FR_LANES; l++) add[l] = bar[l] * slope(a[wa ? l : 0], b[wb ? l : 0], y[l]);
+    if (by_row) {
+      for (int l = 0; l < FR_LANES; l++) out[l] += add[l];
+      out += FR_LANES;
+    } else {
+      for (int l = 0; l < FR_LANES; l++) sum[l] += add[l];
     }
-  } else if (lanes == 1) { /* several sums at a time: one would wait for itself */
-    double sum[FR_LANES] = {0};
-    long i = 0;
-    for (; i + FR_LANES <= c->rows; i += FR_LANES)
-      for (int l = 0; l < FR_LANES; l++) sum[l] += bar[i + l] * slope(pa[(i + l) * ra], pb[(i + l) * rb], y[i + l]);
-    for (; i < c->rows; i++) sum[0] += bar[i] * slope(pa[i * ra], pb[i * rb], y[i]);
-    out[0] += ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+  }
+  if (last < FR_LANES) {
+    double pa[FR_LANES], pb[FR_LANES], py[FR_LANES], s[FR_LANES];
+    take_part(a, wa, last, pa);
+    take_part(b, wb, last, pb);
+    take_part(y, 1, last, py);
+    for (int l = 0; l < FR_LANES; l++) s[l] = slope(pa[l], pb[l], py[l]);
+    for (int l = 0; l < last; l++) {
+      if (by_row) out[l] += bar[l] * s[l];
+      else sum[l] += bar[l] * s[l];
+    }
+  }
+  if (by_row) return;
+  if (c->W == 1) out[0] += ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+  else
+    for (int l = 0; l < FR_LANES; l++) out[l] += sum[l];
+}
+
+/* One of two operands may be one number, of W = 1 both: then it is one row. */
+FR_INLINE void binary_forward_any(const fr_call *c, binary_value f)
+{
+  const int wa = is_wide(&c->v[0], c->W), wb = is_wide(&c->v[1], c->W);
+  if (wa && wb) binary_forward(c, 1, 1, f);
+  else if (wa) binary_forward(c, 1, 0, f);
+  else if (wb) binary_forward(c, 0, 1, f);
+  else c->y[0] = f(c->v[0].v[0], c->v[1].v[0]);
+}
+
+FR_INLINE void binary_reverse_any(const fr_call *c, binary_slope slope_a, binary_slope slope_b)
+{
+  const int wa = is_wide(&c->v[0], c->W), wb = is_wide(&c->v[1], c->W);
+  if (wa && wb) {
+    binary_reverse(c, 0, 1, 1, slope_a);
+    binary_reverse(c, 1, 1, 1, slope_b);
+  } else if (wa) {
+    binary_reverse(c, 0, 1, 0, slope_a);
+    if (c->W == 1) binary_reverse(c, 1, 1, 0, slope_b);
+  } else if (wb) {
+    if (c->W == 1) binary_reverse(c, 0, 0, 1, slope_a);
+    binary_reverse(c, 1, 0, 1, slope_b);
   } else {
-    double sum[FR_LANES] = {0};
-    for (long i = 0; i < c->rows; i++) {
-      for (int l = 0; l < lanes; l++) sum[l] += bar[l] * slope(pa[la ? l : 0], pb[lb ? l : 0], y[l]);
-      pa += ra; pb += rb; y += lanes; bar += lanes;
-    }
-    for (int l = 0; l < lanes; l++) out[l] += sum[l];
+    const double a = c->v[0].v[0], b = c->v[1].v[0];
+    if (c->v[0].a) c->v[0].a[0] += c->y_bar[0] * slope_a(a, b, c->y[0]);
+    if (c->v[1].a) c->v[1].a[0] += c->y_bar[0] * slope_b(a, b, c->y[0]);
   }
 }
 
-#define DEFINE_BINARY(CODE, VALUE, SLOPE_A, SLOPE_B)                                        \
-  FR_INLINE double CODE##_value(double a, double b) { return VALUE; }                       \
-  FR_INLINE double CODE##_slope_a(double a, double b, double y)                             \
-  { (void)a; (void)b; (void)y; return SLOPE_A; }                                            \
-  FR_INLINE double CODE##_slope_b(double a, double b, double y)                             \
-  { (void)a; (void)b; (void)y; return SLOPE_B; }                                            \
-  static void CODE##_forward(const fr_call *c)                                              \
-  {                                                                                         \
-    if (c->W == 1) binary_forward(c, 1, 0, 0, CODE##_value);                                \
-    else if (c->v[0].lane && c->v[1].lane) binary_forward(c, FR_LANES, 1, 1, CODE##_value); \
-    else if (c->v[0].lane) binary_forward(c, FR_LANES, 1, 0, CODE##_value);                 \
-    else binary_forward(c, FR_LANES, 0, 1, CODE##_value);                                   \
-  }                                                                                         \
-  static void CODE##_reverse(const fr_call *c)                                              \
-  {                                                                                         \
-    if (c->W == 1) {                                                                        \
-      binary_reverse(c, 0, 1, 0, 0, CODE##_slope_a);                                        \
-      binary_reverse(c, 1, 1, 0, 0, CODE##_slope_b);                                        \
-    } else if (c->v[0].lane && c->v[1].lane) {                                              \
-      binary_reverse(c, 0, FR_LANES, 1, 1, CODE##_slope_a);                                 \
-      binary_reverse(c, 1, FR_LANES, 1, 1, CODE##_slope_b);                                 \
-    } else if (c->v[0].lane) {                                                              \
-      binary_reverse(c, 0, FR_LANES, 1, 0, CODE##_slope_a);                                 \
-    } else {                                                                                \
-      binary_reverse(c, 1, FR_LANES, 0, 1, CODE##_slope_b);                                 \
-    }                                                                                       \
-  }
+#define DEFINE_BINARY(CODE, VALUE, SLOPE_A, SLOPE_B)                                                              \
+  FR_INLINE double CODE##_value(double a, double b) { return VALUE; }                                             \
+  FR_INLINE double CODE##_slope_a(double a, double b, double y) { (void)a; (void)b; (void)y; return SLOPE_A; }    \
+  FR_INLINE double CODE##_slope_b(double a, double b, double y) { (void)a; (void)b; (void)y; return SLOPE_B; }    \
+  FR_KERNEL(static, CODE##_forward, (const fr_call *c), (c), binary_forward_any(c, CODE##_value))                 \
+  FR_KERNEL(static, CODE##_reverse, (const fr_call *c), (c), binary_reverse_any(c, CODE##_slope_a, CODE##_slope_b))
 
 BINARY_OPS(DEFINE_BINARY)
+
+/* ---- target() ---- */
+
+/* n doubles in blocks of lanes: sums of each lane, adjoints 1 */
+FR_INLINE void target_blocks(long n, const double *restrict x, double *restrict bar, double *restrict sum)
+{
+  for (long i = 0; i + FR_LANES <= n; i += FR_LANES)
+    for (int l = 0; l < FR_LANES; l++) sum[l] += x[i + l];
+  for (long i = n / FR_LANES * FR_LANES; i < n; i++) sum[i % FR_LANES] += x[i];
+  if (!bar) return;
+  for (long i = 0; i + FR_LANES <= n; i += FR_LANES)
+    for (int l = 0; l < FR_LANES; l++) bar[i + l] += 1.0;
+  for (long i = n / FR_LANES * FR_LANES; i < n; i++) bar[i] += 1.0;
+}
+FR_KERNEL(static, target_sum, (long n, const double *x, double *bar, double *sum), (n, x, bar, sum), target_blocks(n, x, bar, sum))
+
+void fr_target_rows(long rows, int W, const fr_operand *x, double *lp)
+{
+  if (W > 1 && x->row && x->lane) {
+    target_sum(rows * W, x->v, x->a, lp);
+  } else if (W == 1 && x->row) {
+    double sum[FR_LANES] = {0};
+    target_sum(rows, x->v, x->a, sum);
+    lp[0] += ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+  } else {
+    for (long r = 0; r < rows; r++)
+      for (int l = 0; l < W; l++) {
+        lp[l] += fr_value(x, r, W, l);
+        if (x->a) x->a[(x->row ? r : 0) * W + l] += 1.0;
+      }
+  }
+}
 
 #define FORWARD_1(CODE, VALUE, SLOPE) [FR_OP_##CODE] = CODE##_forward,
 #define REVERSE_1(CODE, VALUE, SLOPE) [FR_OP_##CODE] = CODE##_reverse,

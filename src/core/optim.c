@@ -52,6 +52,18 @@ void fr_optimizer_apply(const fr_update *update, size_t n, const double *gradien
   }
 }
 
+void fr_optimizer_undo(const fr_update *update, size_t n, double *parameter, const double *m1, const double *m2)
+{
+  for (size_t i = 0; i < n; i++) {
+    if (update->code == FR_SGD) {
+      parameter[i] += update->step_size * m1[i];
+      continue;
+    }
+    const double below = sqrt(m2[i]) / update->correction + update->eps;
+    if (below != 0.0) parameter[i] += update->step_size * m1[i] / below;
+  }
+}
+
 void fr_optimizer_update(const fr_optimizer *opt, uint64_t step, size_t n, const double *gradient,
                          double *parameter, double *m1, double *m2)
 {

@@ -31,6 +31,9 @@ typedef struct {
 fr_update fr_optimizer_prepare(const fr_optimizer *opt, uint64_t step);
 void fr_optimizer_apply(const fr_update *update, size_t n, const double *gradient, double *parameter, double *m1, double *m2);
 
+/* Takes the latest update of a block back, to rounding: of an optimiser that keeps buffers, which hold what it moved. */
+void fr_optimizer_undo(const fr_update *update, size_t n, double *parameter, const double *m1, const double *m2);
+
 /* One update of one block of n parameters: both of the above. step is 1 for the first. m1, m2: that block's buffers (NULL when
  * not kept). Call once for each block of parameters with the same step. Entries whose gradient has always
  * been zero do not move. Cost O(n). */

@@ -168,12 +168,7 @@ static void row_term(fr_run *run, int g, int i, long row0, long rows)
   int n_args = s->arg_start[i + 1] - s->arg_start[i];
   if (s->op[i] == FR_OP_TARGET) {
     fr_operand x = operand(run, g, argument(run, i, 0), row0);
-    double *lp = run->term[g] + (size_t)ints[0] * (size_t)run->W;
-    for (long r = 0; r < rows; r++)
-      for (int l = 0; l < run->W; l++) {
-        lp[l] += fr_value(&x, r, run->W, l);
-        if (x.a) x.a[r * run->W + l] += 1.0;
-      }
+    fr_target_rows(rows, run->W, &x, run->term[g] + (size_t)ints[0] * (size_t)run->W);
     return;
   }
   fr_rows call = {.rows = rows, .W = run->W, .lp = run->term[g] + (size_t)ints[1] * (size_t)run->W};

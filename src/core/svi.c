@@ -3,8 +3,11 @@
 #include "rng.h"
 #include "tril.h"
 
+#define PART 64 /* columns of a panel whose gradient is made and used up at once: 4 kB */
+
 static int run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work);
-static void apply_update(fr_svi *state, const fr_svi_run_spec *spec, double *gradient);
+static void apply_update(fr_svi *state, fr_svi_run_spec *spec, double *gradient, const fr_outer *outer);
+static void restore_good(fr_svi *state, const fr_svi_run_spec *spec);
 static int judge(const fr_guide *guide, fr_svi_run_spec *spec, double step, int *converged, double *work);
 
 size_t fr_svi_theta_size(int d) { return 2 * (size_t)d + fr_tril_size((size_t)d); }
@@ -15,25 +18,25 @@ fr_guide fr_svi_guide(int d, double *theta)
   return (fr_guide){.d = d, .loc = theta, .scale_unconstrained = theta + d, .tril = theta + 2 * d};
 }
 
-/* eps, the gradient in the guide's shape, one ELBO a particle, and what the estimate needs */
+/* eps, the gradient of loc and scale, one ELBO a particle, and what the estimate needs */
 static size_t step_work(int d, int particles)
 {
   size_t ld = (size_t)fr_width(particles);
-  return (size_t)d * ld + fr_svi_theta_size(d) + ld + fr_guide_elbo_work(d, particles);
+  return (size_t)d * ld + 2 * (size_t)d + ld + fr_guide_elbo_work(d, particles);
 }
 
-size_t fr_svi_work(int d, int particles, int pairs)
+size_t fr_svi_work(int d, int particles, int pairs, const fr_optimizer *opt)
 {
   size_t step = step_work(d, particles), check = pairs > 0 ? fr_verdict_work(d, pairs) : 0;
-  return fr_svi_theta_size(d) + (step > check ? step : check);
+  return (fr_optimizer_buffers(opt) ? 0 : fr_svi_theta_size(d)) + (step > check ? step : check);
 }
 
-int fr_svi_step(fr_svi *state, const fr_svi_run_spec *spec, size_t ld, const double *eps, double *loss, double *work)
+int fr_svi_step(fr_svi *state, fr_svi_run_spec *spec, size_t ld, const double *eps, double *loss, double *work)
 {
   int d = state->d, S = spec->particles, finite;
-  double *elbo = work + fr_svi_theta_size(d), *rest = elbo + fr_width(S), sum = 0.0;
+  double *elbo = work + 2 * d, *rest = elbo + fr_width(S), sum = 0.0;
   fr_guide guide = fr_svi_guide(d, state->theta);
-  fr_guide_gradient gradient = fr_svi_guide(d, work);
+  fr_guide_gradient gradient = {.d = d, .loc = work, .scale_unconstrained = work + d, .tril = NULL};
   int status = fr_guide_elbo(&guide, spec->log_density, spec->model, S, ld, eps, elbo, &gradient, &finite, rest);
   state->step += 1.0;
   *loss = NAN;
@@ -55,25 +58,53 @@ int fr_svi_step(fr_svi *state, const fr_svi_run_spec *spec, size_t ld, const dou
   state->update += 1.0;
   state->in_a_row = 0.0;
   if (spec->good) memcpy(spec->good, state->theta, fr_svi_theta_size(d) * sizeof(double));
-  apply_update(state, spec, work);
+  fr_outer outer = fr_guide_outer(d, S, ld, eps, rest);
+  apply_update(state, spec, work, &outer);
   if (state->lr_factor < 1.0) state->lr_factor = state->lr_factor * 1.02 < 1.0 ? state->lr_factor * 1.02 : 1.0;
   return FR_OK;
 }
 
-/* The optimiser minimises: it takes the gradient of the loss. */
-static void apply_update(fr_svi *state, const fr_svi_run_spec *spec, double *gradient)
+/* x + at, NULL for NULL */
+static double *part(double *x, size_t at) { return x ? x + at : NULL; }
+
+/* The optimiser minimises: it takes the gradient of the loss. That of T is never formed: it would be written and read again, a
+ * triangle each, beside those of T and the optimiser's buffers. */
+static void apply_update(fr_svi *state, fr_svi_run_spec *spec, double *gradient, const fr_outer *outer)
 {
-  size_t n = fr_svi_theta_size(state->d);
+  const size_t d = (size_t)state->d;
+  double strip[PART * FR_LANES];
   fr_optimizer opt = spec->optimizer;
   opt.lr *= state->lr_factor;
-  for (size_t i = 0; i < n; i++) gradient[i] = -gradient[i];
-  fr_optimizer_update(&opt, (uint64_t)state->update, n, gradient, state->theta, state->m1, state->m2);
+  spec->lr = opt.lr;
+  const fr_update update = fr_optimizer_prepare(&opt, (uint64_t)state->update);
+  for (size_t i = 0; i < 2 * d; i++) gradient[i] = -gradient[i];
+  fr_optimizer_apply(&update, 2 * d, gradient, state->theta, state->m1, state->m2);
+  for (size_t I = 0; I < fr_tril_panels(d); I++)
+    for (size_t j = 0, all = fr_tril_columns(d, I); j < all; j += PART) {
+      const size_t columns = all - j < PART ? all - j : PART, at = 2 * d + fr_tril_offset(I) + j * FR_LANES;
+      fr_tril_outer_part(state->d, -1.0 / outer->particles, outer->particles, outer->ld, outer->g, outer->eps, I, j, columns, strip);
+      fr_optimizer_apply(&update, columns * FR_LANES, strip, state->theta + at, part(state->m1, at), part(state->m2, at));
+    }
+}
+
+/* theta as it was before its latest update: from a copy where the optimiser keeps no buffers. */
+static void restore_good(fr_svi *state, const fr_svi_run_spec *spec)
+{
+  fr_optimizer opt = spec->optimizer;
+  if (spec->good) {
+    memcpy(state->theta, spec->good, fr_svi_theta_size(state->d) * sizeof(double));
+    return;
+  }
+  opt.lr = spec->lr;
+  const fr_update update = fr_optimizer_prepare(&opt, (uint64_t)state->update);
+  fr_optimizer_undo(&update, fr_svi_theta_size(state->d), state->theta, state->m1, state->m2);
 }
 
 int fr_svi_run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work)
 {
-  spec->good = work;
-  int code = run(state, spec, status, work + fr_svi_theta_size(state->d));
+  const int copies = !fr_optimizer_buffers(&spec->optimizer);
+  spec->good = copies ? work : NULL;
+  int code = run(state, spec, status, copies ? work + fr_svi_theta_size(state->d) : work);
   spec->good = NULL;
   return code;
 }
@@ -93,7 +124,7 @@ static int run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work)
     if (code == FR_INTERRUPTED) return FR_OK;
     if (code != FR_OK) return code;
     if (state->in_a_row >= FR_SVI_MAX_REFUSED) {
-      if (state->update > updates) memcpy(state->theta, spec->good, fr_svi_theta_size(d) * sizeof(double));
+      if (state->update > updates) restore_good(state, spec);
       *status = FR_RUN_DIVERGED;
       return FR_OK;
     }

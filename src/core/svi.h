@@ -44,8 +44,9 @@ typedef struct {
   int check_pairs;     /* antithetic pairs of a verdict */
   int more_pairs;      /* ... and of a second one where the first cannot tell */
   double tol;          /* converged when gap + 3 gap_se < tol */
-  double *good;        /* theta-sized: the latest theta whose density and gradient were finite, kept by
-                        * fr_svi_run; NULL for single steps */
+  double *good;        /* theta-sized: the latest theta whose density and gradient were finite, kept by fr_svi_run for an
+                        * optimiser without buffers (the others take their update back); else NULL */
+  double lr;           /* of the latest update, for that; out */
   double *loss;        /* the loss before each update, until_step - step of them; NaN for a refused step */
   fr_verdict verdict;  /* the latest; out */
   double evaluations;  /* gradients of the density at one point; out, added to */
@@ -61,11 +62,11 @@ size_t fr_svi_theta_size(int d);
 fr_guide fr_svi_guide(int d, double *theta);
 
 /* Doubles of workspace for steps (and, with pairs > 0, verdicts of up to so many pairs). */
-size_t fr_svi_work(int d, int particles, int pairs);
+size_t fr_svi_work(int d, int particles, int pairs, const fr_optimizer *opt);
 
 /* One step from given eps (d x ld, coordinate-major): *loss is minus the ELBO estimate before the update. A
  * step whose density or gradient is not finite is refused: the guide stays, *loss is NaN. */
-int fr_svi_step(fr_svi *state, const fr_svi_run_spec *spec, size_t ld, const double *eps, double *loss, double *work);
+int fr_svi_step(fr_svi *state, fr_svi_run_spec *spec, size_t ld, const double *eps, double *loss, double *work);
 
 /* Steps with draws from (seed, FR_STREAM_STEP, step); *status is an fr_run_status. Returns an fr_status. */
 int fr_svi_run(fr_svi *state, fr_svi_run_spec *spec, int *status, double *work);

@@ -76,6 +76,28 @@ static void outer_diagonal(const double *a, int n, size_t first, size_t rows, si
   add_column(sum, first, rows, j, panel);
 }
 
+/* weight times `rows` rows of a for n particles, turned over: [particle][row] */
+static void turn_over(double weight, int n, size_t rows, size_t ld, const double *a, double *turned)
+{
+  if (rows < FR_LANES) memset(turned, 0, (size_t)n * FR_LANES * sizeof(double));
+  for (size_t r = 0; r < rows; r++)
+    for (int k = 0; k < n; k++) turned[k * FR_LANES + (int)r] = weight * a[r * ld + (size_t)k];
+}
+
+void fr_tril_outer_part(int d, double weight, int S, size_t ld, const double *a, const double *b, size_t I, size_t from, size_t columns, double *out)
+{
+  double turned[CHUNK * FR_LANES];
+  const size_t first = FR_LANES * I, rows = panel_rows((size_t)d, I), whole = rows == FR_LANES ? first : 0, to = from + columns;
+  memset(out, 0, columns * FR_LANES * sizeof(double));
+  for (int s = 0; s < S; s += CHUNK) {
+    const int some = S - s < CHUNK ? S - s : CHUNK;
+    turn_over(weight, some, rows, ld, a + first * ld + (size_t)s, turned);
+    const size_t plain = whole < from ? 0 : (whole < to ? whole : to) - from;
+    FR_CALL_ISA(outer_columns, (turned, some, plain, ld, b + from * ld + s, out));
+    for (size_t j = from + plain; j < to; j++) outer_diagonal(turned, some, first, rows, j, b + j * ld + s, out - from * FR_LANES);
+  }
+}
+
 void fr_tril_add_outer(int d, double weight, int S, size_t ld, const double *a, const double *b, double *packed)
 {
   const size_t n = (size_t)d;
@@ -85,11 +107,7 @@ void fr_tril_add_outer(int d, double weight, int S, size_t ld, const double *a, 
     const size_t first = FR_LANES * I, rows = panel_rows(n, I);
     for (int s = 0; s < S; s += CHUNK) {
       const int some = S - s < CHUNK ? S - s : CHUNK;
-      if (rows < FR_LANES) memset(turned, 0, (size_t)some * FR_LANES * sizeof(double));
-      for (size_t r = 0; r < rows; r++) {
-        const double *row = a + (first + r) * ld + s;
-        for (int k = 0; k < some; k++) turned[k * FR_LANES + (int)r] = weight * row[k];
-      }
+      turn_over(weight, some, rows, ld, a + first * ld + (size_t)s, turned);
       const size_t whole = rows == FR_LANES ? first : 0;
       FR_CALL_ISA(outer_columns, (turned, some, whole, ld, b + s, panel));
       for (size_t j = whole; j < first + rows; j++) outer_diagonal(turned, some, first, rows, j, b + j * ld + s, panel);

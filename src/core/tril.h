@@ -30,6 +30,14 @@ void fr_tril_unpack(int d, const double *packed, double *matrix);
  * implied. ld >= S. Cost d^2 S / 2. */
 void fr_tril_unit_multiply(int d, const double *packed, int S, size_t ld, const double *eps, double *out);
 
+/* Columns from .. from + columns - 1 of panel I of weight * strict lower triangle of sum over s of a[., s] b[., s]', as they stand
+ * in the panel: out has 8 * columns doubles. For those who use up such a triangle part by part and never hold it. Parts end at
+ * fr_tril_columns(d, I). */
+void fr_tril_outer_part(int d, double weight, int S, size_t ld, const double *a, const double *b, size_t I, size_t from, size_t columns,
+                        double *out);
+/* columns of panel I */
+FR_INLINE size_t fr_tril_columns(size_t d, size_t I) { return FR_LANES * (I + 1) < d ? FR_LANES * (I + 1) : d; }
+
 /* packed += weight * strict lower triangle of sum over s of a[., s] b[., s]'. Cost d^2 S / 2. */
 void fr_tril_add_outer(int d, double weight, int S, size_t ld, const double *a, const double *b, double *packed);
 

@@ -362,7 +362,7 @@ static void check_runs(void)
 {
   size_t n = fr_svi_theta_size(GD);
   double *theta = malloc(6 * n * sizeof(double)), *m1 = theta + n, *m2 = m1 + n, *again = m2 + n, *a1 = again + n, *a2 = a1 + n;
-  double *loss = malloc(20000 * sizeof(double)), *work = malloc(fr_svi_work(GD, 8, 32) * sizeof(double));
+  double *loss = malloc(20000 * sizeof(double)), *work = malloc((n + fr_svi_work(GD, 8, 32, &(fr_optimizer){.code = FR_ADAM})) * sizeof(double));
   double counts[1] = {0}, stop = 700;
   int status, poison = 0;
   fr_svi state = start(theta, m1, m2);
