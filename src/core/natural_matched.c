@@ -16,6 +16,8 @@
 #define LEAST_PAIRS 24
 #define GROWTH 2.0
 #define NOISY 2.0            /* a gap of less than so many floors is mostly noise */
+#define PASSES 0.6           /* of tol: a gap of so much should pass */
+#define AIM 0.35              /* of tol: the gap that draws are to leave */
 #define ERRORS 3.0            /* standard errors of a verdict that count as gap */
 #define MAX_LOST 0.25         /* share of pairs that may be lost to values that are not finite */
 #define MAX_LOST_CONVERGED 0.01
@@ -327,18 +329,23 @@ static int refuse_verdict(fr_natural *state)
   return FR_OK;
 }
 
-/* More draws where those at hand leave too much: enough for a gap of tol / 4, but no more than GROWTH times as many. */
-static void more_draws(fr_natural_counters *c, double tol, double least)
+/* Draws of the next batches, no fewer than now and at most GROWTH times as many. A point that is expected to pass is judged to an error
+ * that lets it; otherwise the step that follows is to leave AIM tol. */
+static void more_draws(fr_natural_counters *c, double tol)
 {
-  if (c->bad == 0.0) c->pairs = ceil(c->pairs * fmax(least, fmin(GROWTH, 4.0 * c->floor / tol)));
+  if (c->bad > 0.0) return;
+  double by = GROWTH;
+  if (c->left < PASSES * tol) by = pow(2.0 * ERRORS * c->gap_se / (tol - c->left), 4.0 / 3.0);
+  else if (isfinite(c->left)) by = c->floor * (1.0 / (AIM * tol) - 1.0 / c->left);
+  c->pairs = ceil(c->pairs * fmax(1.0, fmin(GROWTH, by)));
 }
 
-/* Near the optimum noise is most of a gradient, and a solve would fit it. One step is taken instead, as a filter does, by the share that
- * the gap before has in gap and noise together: so all draws so far, not the latest alone, say where the optimum is. */
-static int filter(fr_natural *state, const fr_natural_spec *spec, const frame_arrays *f, const matched_work *w)
+/* The step that the noise allows: the share that the gap before has in gap and noise together, as a filter does. So all draws so far, not
+ * the latest alone, say where the optimum is. */
+static int filter(fr_natural *state, const frame_arrays *f, const matched_work *w)
 {
   fr_natural_counters *c = &state->c;
-  const double before = fmax(c->gap, c->left), rate = before / (before + c->floor);
+  const double before = fmax(c->gap, fmin(c->left, 2.0 * c->floor)), rate = before / (before + c->floor);
   mean_gradient(f->n, f->gradient, w->trial);
   fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, w->trial, w->scratch);
   for (size_t i = 0; i < f->n; i++) w->trial[i] *= rate;
@@ -346,7 +353,6 @@ static int filter(fr_natural *state, const fr_natural_spec *spec, const frame_ar
   if (status != FR_OK) return status;
   c->left = rate * c->floor;
   c->level += 1.0;
-  more_draws(c, spec->tol, 1.25);
   return FR_OK;
 }
 
@@ -374,13 +380,15 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
   const double tol = c->level > 0.0 ? spec->tol : spec->tol / 8.0; /* before any solve the curvature is not known */
   if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < tol) {
-    mean_gradient(f.n, f.gradient, w.trial); /* half a step more: its gradient is there */
-    fr_lbfgs_direction(f.n, (int)c->held, f.s, f.y, 1.0, w.trial, w.trial, w.scratch);
-    for (size_t i = 0; i < f.n; i++) w.trial[i] *= 0.5;
     c->phase = FR_NATURAL_CONVERGED;
-    return move_to(state, w.trial, &w);
+    return filter(state, &f, &w);
   }
-  if (c->bad == 0.0 && isfinite(c->left) && c->level > 0.0 && c->gap < NOISY * c->floor) return filter(state, spec, &f, &w);
+  /* Where the gap is what noise was expected to leave, a solve would fit the new noise. */
+  if (c->bad == 0.0 && c->level > 0.0 && c->gap - ERRORS * c->gap_se < fmax(2.0 * c->left, NOISY * c->floor)) {
+    status = filter(state, &f, &w);
+    more_draws(c, spec->tol);
+    return status;
+  }
   c->phase = FR_NATURAL_SOLVE;
   c->length = 0.0;
   c->at = 0.0;
@@ -417,8 +425,8 @@ static int finish(fr_natural *state, const fr_natural_spec *spec, const frame_ar
   int status = move_to(state, f->u, w);
   if (status != FR_OK) return status;
   c->level += 1.0;
-  c->left = c->held > 0.0 ? c->floor : INFINITY;
-  more_draws(c, spec->tol, c->level > 1.0 ? 1.25 : 1.0);
+  c->left = 1.5 * c->floor; /* what is best for these draws is further off than that */
+  more_draws(c, spec->tol);
   c->phase = FR_NATURAL_VERDICT;
   memset(f->u, 0, f->n * sizeof(double));
   return FR_OK;
@@ -438,7 +446,7 @@ static int next_direction(fr_natural *state, const fr_natural_spec *spec, const 
     slope = fr_dot(f->n, w->trial, w->trial);
   }
   gap_statistic(f, c, f->gradient, &U, &se, &floor, w->scratch);
-  if (!(0.5 * slope >= fmax(0.05 * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
+  if (!(0.5 * slope >= fmax(0.15 * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
   const double reach = fmax(1.0, 0.5 * sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
   fr_search_start(c, slope, fmin(1.0, reach / norm));
   return 1;
