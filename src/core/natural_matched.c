@@ -19,6 +19,11 @@
 #define PASSES 0.6           /* of tol: a gap of so much should pass */
 #define AIM 0.35              /* of tol: the gap that draws are to leave */
 #define ERRORS 3.0            /* standard errors of a verdict that count as gap */
+#define LEAST_CURVATURE 0.02  /* the ELBO's Hessian is near -I at an optimum: eigenvalues of .05 to 2.9 were met */
+#define MOST_CURVATURE 10.0
+#define SAME_FRAME 1e-3        /* twice the nats of a move that leaves the curvature's frame as it is */
+#define REACH 4.0             /* the squared length of a filtered step is at most so many times the nats in gap and noise */
+#define LOSS 1.0              /* nats by which a guide may be worse than the best before, beyond the noise */
 #define MAX_LOST 0.25         /* share of pairs that may be lost to values that are not finite */
 #define MAX_LOST_CONVERGED 0.01
 
@@ -54,7 +59,7 @@ typedef struct {
   double *T, *T_inverse, *A, *A_raw, *M, *product; /* d x d */
   double *trial;     /* n */
   double *gradient;  /* B x n, at the trial */
-  double *scratch;   /* (B + 1) n, directions of gap_statistic; or chunks of pairs */
+  double *scratch;   /* (B + 1) n, directions of estimate_gap; or chunks of pairs */
 } matched_work;
 
 static size_t scratch_size(int d)
@@ -224,10 +229,10 @@ static void batch_gradient(const fr_natural *state, const matched_work *w, int b
     for (size_t j = 0; j <= i; j++) *v++ = (i == j ? sqrt(0.5) : 0.5) * (w->product[i * n + j] + (i == j ? 0.0 : w->product[j * n + i]));
 }
 
-/* The sample ELBO at u (less d / 2 log 2 pi e) and the gradient of each batch; *usable is 0 where T is not positive definite or too
+/* The sample ELBO at u (less d / 2 log 2 pi e) with its error and the gradient of each batch; *usable is 0 where T is not positive definite or too
  * many pairs are not finite. */
 static int evaluate(fr_natural *state, const fr_natural_spec *spec, const matched_work *w, const double *u, double *value,
-                    double *gradient, double *lost, int *usable)
+                    double *value_se, double *gradient, double *lost, int *usable)
 {
   const int d = state->d;
   const size_t n = (size_t)d;
@@ -239,7 +244,7 @@ static int evaluate(fr_natural *state, const fr_natural_spec *spec, const matche
   const double log_det = fr_sum_log_diagonal(d, w->T_inverse) * 2.0 + fr_sum_log_diagonal(d, state->factor);
   if (fr_dense_invert_cholesky(d, w->T_inverse) != FR_OK) return FR_OK;
   fr_dense_product(d, FR_LOWER, state->factor, w->T, w->A);
-  double move[FR_NATURAL_MATCHED_MAX], half_sum[FR_NATURAL_MATCHED_MAX];
+  double move[FR_NATURAL_MATCHED_MAX], half_sum[FR_NATURAL_MATCHED_MAX], of_batch[B], square = 0.0;
   moved_loc(state, u, move);
   for (int b = 0; b < B; b++) {
     batch_sums sums = {.half_sum = half_sum, .moment = w->M, .lost_moment = w->T};
@@ -250,10 +255,13 @@ static int evaluate(fr_natural *state, const fr_natural_spec *spec, const matche
       *lost = 1.0;
       return FR_OK;
     }
-    *value += ((sums.value) / (state->c.pairs - sums.lost) - 0.5 * d + log_det) / B;
+    of_batch[b] = sums.value / (state->c.pairs - sums.lost) - 0.5 * d + log_det;
+    *value += of_batch[b] / B;
     *lost += sums.lost / state->c.pairs / B;
     batch_gradient(state, w, b, &sums, gradient + (size_t)b * coordinates(d));
   }
+  for (int b = 0; b < B; b++) square += (of_batch[b] - *value) * (of_batch[b] - *value);
+  *value_se = sqrt(square / (B * (B - 1)));
   *usable = isfinite(*value) && fr_vector_finite(B * coordinates(d), gradient);
   return FR_OK;
 }
@@ -268,33 +276,45 @@ static void mean_gradient(size_t n, const double *gradient, double *mean)
   }
 }
 
-/* U, its standard error, and floor: the gap that noise would leave if one maximised on these draws. */
-static void gap_statistic(const frame_arrays *f, const fr_natural_counters *c, const double *gradient, double *U, double *se,
-                          double *floor, double *work)
+typedef struct {
+  double U, se, floor;
+} gap_estimate;
+
+/* U, its standard error, and floor: the gap that noise would leave if one maximised on these draws; by `held` curvature pairs. */
+static gap_estimate estimate_gap(const frame_arrays *f, int held, const double *gradient, double *work)
 {
-  double K[B][B], row[B], all = 0.0, trace = 0.0, off = 0.0, square = 0.0, row_square = 0.0;
+  double K[B][B], row[B], all = 0.0, trace = 0.0, square = 0.0, row_square = 0.0;
   for (size_t b = 0; b < B; b++)
-    fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, gradient + b * f->n, work + b * f->n, work + B * f->n);
+    fr_lbfgs_direction(f->n, held, f->s, f->y, 1.0, gradient + b * f->n, work + b * f->n, work + B * f->n);
   for (size_t i = 0; i < B; i++)
     for (size_t j = 0; j < B; j++) K[i][j] = 0.5 * fr_dot(f->n, work + i * f->n, gradient + j * f->n);
   for (size_t i = 0; i < B; i++) {
     row[i] = 0.0;
     trace += K[i][i];
     for (size_t j = 0; j < B; j++) {
-      const double k = 0.5 * (K[i][j] + K[j][i]);
-      all += k;
-      if (i != j) row[i] += k / (B - 1);
-      if (j > i) off += k / (B * (B - 1) / 2);
+      all += K[i][j];
+      if (i != j) row[i] += 0.5 * (K[i][j] + K[j][i]) / (B - 1);
     }
   }
-  *U = (all - trace) / (B * (B - 1));
+  gap_estimate out = {.U = (all - trace) / (B * (B - 1))};
   for (size_t i = 0; i < B; i++) {
-    row_square += (row[i] - *U) * (row[i] - *U);
-    for (size_t j = i + 1; j < B; j++) square += (0.5 * (K[i][j] + K[j][i]) - off) * (0.5 * (K[i][j] + K[j][i]) - off);
+    row_square += (row[i] - out.U) * (row[i] - out.U);
+    for (size_t j = i + 1; j < B; j++) square += (0.5 * (K[i][j] + K[j][i]) - out.U) * (0.5 * (K[i][j] + K[j][i]) - out.U);
   }
   const int M = B * (B - 1) / 2;
-  *se = fmax(2.0 * sqrt(row_square / (B - 1) / B), sqrt(square / (M - 1) / M));
-  *floor = fmax((trace / B - *U) / B, 0.0);
+  out.se = fmax(2.0 * sqrt(row_square / (B - 1) / B), sqrt(square / (M - 1) / M));
+  out.floor = fmax((trace / B - out.U) / B, 0.0);
+  return out;
+}
+
+/* With the curvature met and with -I, to which the Hessian is close at an optimum: whichever sees more of a gap. Curvature that was met
+ * far away may hide one. */
+static gap_estimate larger_gap(const frame_arrays *f, int held, const double *gradient, double *work)
+{
+  const gap_estimate plain = estimate_gap(f, 0, gradient, work);
+  if (held == 0) return plain;
+  const gap_estimate met = estimate_gap(f, held, gradient, work);
+  return fmax(met.U, 0.0) + ERRORS * met.se > fmax(plain.U, 0.0) + ERRORS * plain.se ? met : plain;
 }
 
 int fr_natural_point(const fr_natural *state, const double *u, double *loc, double *factor, double *work)
@@ -308,22 +328,122 @@ int fr_natural_point(const fr_natural *state, const double *u, double *loc, doub
   return status;
 }
 
+static void pack_symmetric(int d, const double *S, double *v)
+{
+  const size_t n = (size_t)d;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) *v++ = i == j ? sqrt(2.0) * S[i * n + i] : S[i * n + j] + S[j * n + i];
+}
+
+/* x := A x, or A' x, for lower A */
+static void multiply_vector(int d, const double *a, int transposed, double *x)
+{
+  const size_t n = (size_t)d;
+  if (!transposed) {
+    for (size_t i = n; i-- > 0;) x[i] = fr_dot(i + 1, a + i * n, x);
+    return;
+  }
+  for (size_t j = 0; j < n; j++) {
+    double sum = 0.0;
+    for (size_t i = j; i < n; i++) sum += a[i * n + j] * x[i];
+    x[j] = sum;
+  }
+}
+
+/* A curvature pair in the frame of a factor F where it was in that of L: with R = F^-1 L, a move of the covariance L S L' is one by
+ * R S R', and gradients go the other way, so that y's is what it was. R, inverse (of R): lower d x d. Cost 4 d^3. */
+static void carry_pair(int d, const double *R, const double *inverse, double *s, double *y, const matched_work *w)
+{
+  const size_t n = (size_t)d;
+  multiply_vector(d, R, 0, s);
+  multiply_vector(d, inverse, 1, y);
+  symmetric_factor(d, s, w->A);
+  for (size_t i = 0; i < n; i++) w->A[i * n + i] -= 1.0;
+  fr_dense_product(d, FR_LOWER, R, w->A, w->product);
+  times_transposed(d, w->product, R, w->A);
+  pack_symmetric(d, w->A, s + n);
+  symmetric_factor(d, y, w->A);
+  for (size_t i = 0; i < n; i++) w->A[i * n + i] -= 1.0;
+  fr_dense_cross(d, FR_LOWER, inverse, w->A, w->product);
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) w->A[i * n + j] = w->product[j * n + i];
+  fr_dense_cross(d, FR_LOWER, inverse, w->A, w->product);
+  pack_symmetric(d, w->product, y + n);
+}
+
+/* The curvature met so far, in the frame of the factor `to`; what cannot be that of a place near the optimum is dropped. */
+static int carry_curvature(fr_natural *state, const frame_arrays *f, const double *to, const matched_work *w)
+{
+  const int d = state->d;
+  const size_t n = (size_t)d, square = n * n;
+  double *R = w->T, *inverse = w->T_inverse;
+  memcpy(w->A, to, square * sizeof(double));
+  int status = fr_dense_invert_lower(d, w->A);
+  if (status != FR_OK) return status;
+  fr_dense_product(d, FR_LOWER, w->A, state->factor, R);
+  memcpy(inverse, R, square * sizeof(double));
+  status = fr_dense_invert_lower(d, inverse);
+  if (status != FR_OK) return status;
+  size_t kept = 0;
+  for (size_t k = 0; k < (size_t)state->c.held; k++) {
+    double *s = f->s + kept * f->n, *y = f->y + kept * f->n;
+    if (kept < k) {
+      memcpy(s, f->s + k * f->n, f->n * sizeof(double));
+      memcpy(y, f->y + k * f->n, f->n * sizeof(double));
+    }
+    carry_pair(d, R, inverse, s, y, w);
+    const double sy = fr_dot(f->n, s, y);
+    if (sy > LEAST_CURVATURE * fr_dot(f->n, s, s) && fr_dot(f->n, y, y) < MOST_CURVATURE * sy) kept++;
+  }
+  state->c.held = (double)kept;
+  return FR_OK;
+}
+
 /* (loc, factor) := the point u */
-static int move_to(fr_natural *state, const double *u, const matched_work *w)
+static int move_to(fr_natural *state, const frame_arrays *f, const double *u, const matched_work *w)
 {
   const size_t n = (size_t)state->d;
   double loc[FR_NATURAL_MATCHED_MAX];
   int status = fr_natural_point(state, u, loc, w->M, w->scratch);
   if (status != FR_OK) return status;
+  if (state->c.held > 0.0 && fr_dot(f->n, u, u) > SAME_FRAME && carry_curvature(state, f, w->M, w) != FR_OK) state->c.held = 0.0;
   memcpy(state->loc, loc, n * sizeof(double));
   memcpy(state->factor, w->M, n * n * sizeof(double));
   return FR_OK;
+}
+
+/* Back to the best guide that a verdict has seen, with more draws and no curvature. */
+static void fall_back(fr_natural *state)
+{
+  const size_t n = (size_t)state->d;
+  memcpy(state->loc, state->best_loc, n * sizeof(double));
+  memcpy(state->factor, state->best_factor, n * n * sizeof(double));
+  state->c.held = 0.0;
+  state->c.left = INFINITY;
+  state->c.pairs = ceil(GROWTH * state->c.pairs);
+}
+
+/* Is the guide no worse, beyond doubt, than the best that a verdict has seen? Then it is that from now on. */
+static int keep_or_fall_back(fr_natural *state, double value, double value_se)
+{
+  fr_natural_counters *c = &state->c;
+  const size_t n = (size_t)state->d;
+  if (c->judged >= 0.0 && value + 4.0 * value_se < c->score - LOSS - 4.0 * c->score_se) {
+    fall_back(state);
+    return 0;
+  }
+  c->score = value;
+  c->score_se = value_se;
+  memcpy(state->best_loc, state->loc, n * sizeof(double));
+  memcpy(state->best_factor, state->factor, n * n * sizeof(double));
+  return 1;
 }
 
 /* New draws gave too many values that are not finite: the guide is drawn in when that goes on. */
 static int refuse_verdict(fr_natural *state)
 {
   state->c.bad += 1.0;
+  if (state->c.judged >= 0.0 && state->c.bad <= 3.0) fall_back(state);
   fr_natural_refuse(state, state->c.bad > 3.0);
   if (state->c.bad > 20.0) state->c.in_a_row = FR_NATURAL_MAX_REFUSED;
   return FR_OK;
@@ -348,8 +468,10 @@ static int filter(fr_natural *state, const frame_arrays *f, const matched_work *
   const double before = fmax(c->gap, fmin(c->left, 2.0 * c->floor)), rate = before / (before + c->floor);
   mean_gradient(f->n, f->gradient, w->trial);
   fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, w->trial, w->scratch);
-  for (size_t i = 0; i < f->n; i++) w->trial[i] *= rate;
-  int status = move_to(state, w->trial, w);
+  const double reach = sqrt(REACH * (before + c->floor)), norm = sqrt(fr_dot(f->n, w->trial, w->trial));
+  const double length = rate * norm > reach ? reach / norm : rate;
+  for (size_t i = 0; i < f->n; i++) w->trial[i] *= length;
+  int status = move_to(state, f, w->trial, w);
   if (status != FR_OK) return status;
   c->left = rate * c->floor;
   c->level += 1.0;
@@ -361,7 +483,7 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   fr_natural_counters *c = &state->c;
   const frame_arrays f = layout(state);
   const matched_work w = lay_out(state->d, work);
-  double value, lost;
+  double value, value_se, lost;
   int usable;
   if (c->pairs == 0.0) c->pairs = state->d > LEAST_PAIRS ? state->d : LEAST_PAIRS;
   c->draws = c->batch;
@@ -369,13 +491,18 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   int status = prepare(state, spec, &w);
   if (status != FR_OK) return status;
   memset(f.u, 0, f.n * sizeof(double));
-  status = evaluate(state, spec, &w, f.u, &value, f.gradient, &lost, &usable);
+  status = evaluate(state, spec, &w, f.u, &value, &value_se, f.gradient, &lost, &usable);
   if (status != FR_OK) return status;
   if (!usable) return refuse_verdict(state);
   fr_natural_succeed(state);
-  gap_statistic(&f, c, f.gradient, &c->gap, &c->gap_se, &c->floor, w.scratch);
+  c->elbo = value;
+  if (!keep_or_fall_back(state, value, value_se)) return FR_OK;
+  const gap_estimate found = larger_gap(&f, (int)c->held, f.gradient, w.scratch);
+  c->gap = found.U;
+  c->gap_se = found.se;
+  c->floor = found.floor;
   c->judged = c->step;
-  c->elbo = c->value = value;
+  c->value = value;
   c->bad = lost > MAX_LOST_CONVERGED ? c->bad + 1.0 : 0.0;
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
   const double tol = c->level > 0.0 ? spec->tol : spec->tol / 8.0; /* before any solve the curvature is not known */
@@ -384,7 +511,7 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
     return filter(state, &f, &w);
   }
   /* Where the gap is what noise was expected to leave, a solve would fit the new noise. */
-  if (c->bad == 0.0 && c->level > 0.0 && c->gap - ERRORS * c->gap_se < fmax(2.0 * c->left, NOISY * c->floor)) {
+  if (c->bad == 0.0 && c->level > 0.0 && c->gap - ERRORS * c->gap_se < fmax(1.3 * c->left, NOISY * c->floor)) {
     status = filter(state, &f, &w);
     more_draws(c, spec->tol);
     return status;
@@ -422,7 +549,7 @@ static int finish(fr_natural *state, const fr_natural_spec *spec, const frame_ar
 {
   fr_natural_counters *c = &state->c;
   if (fr_dot(f->n, f->u, f->u) > 1.0) c->held = 0.0; /* more than half a nat away: the old curvature is void */
-  int status = move_to(state, f->u, w);
+  int status = move_to(state, f, f->u, w);
   if (status != FR_OK) return status;
   c->level += 1.0;
   c->left = 1.5 * c->floor; /* what is best for these draws is further off than that */
@@ -436,7 +563,6 @@ static int finish(fr_natural *state, const fr_natural_spec *spec, const frame_ar
 static int next_direction(fr_natural *state, const fr_natural_spec *spec, const frame_arrays *f, const matched_work *w)
 {
   fr_natural_counters *c = &state->c;
-  double U, se, floor;
   mean_gradient(f->n, f->gradient, w->trial);
   fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, f->direction, w->scratch);
   double slope = fr_dot(f->n, w->trial, f->direction);
@@ -445,7 +571,7 @@ static int next_direction(fr_natural *state, const fr_natural_spec *spec, const 
     memcpy(f->direction, w->trial, f->n * sizeof(double));
     slope = fr_dot(f->n, w->trial, w->trial);
   }
-  gap_statistic(f, c, f->gradient, &U, &se, &floor, w->scratch);
+  const double floor = estimate_gap(f, (int)c->held, f->gradient, w->scratch).floor;
   if (!(0.5 * slope >= fmax(0.15 * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
   const double reach = fmax(1.0, 0.5 * sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
   fr_search_start(c, slope, fmin(1.0, reach / norm));
@@ -457,12 +583,12 @@ int fr_natural_solve(fr_natural *state, const fr_natural_spec *spec, double *wor
   fr_natural_counters *c = &state->c;
   const frame_arrays f = layout(state);
   const matched_work w = lay_out(state->d, work);
-  double value, lost;
+  double value, value_se, lost;
   int usable, better, status = prepare(state, spec, &w);
   if (status != FR_OK) return status;
   if (c->length == 0.0 && !next_direction(state, spec, &f, &w)) return finish(state, spec, &f, &w);
   for (size_t i = 0; i < f.n; i++) w.trial[i] = f.u[i] + c->length * f.direction[i];
-  status = evaluate(state, spec, &w, w.trial, &value, w.gradient, &lost, &usable);
+  status = evaluate(state, spec, &w, w.trial, &value, &value_se, w.gradient, &lost, &usable);
   if (status != FR_OK) return status;
   if (!usable) c->refused += lost > 0.0;
   double slope = NAN;
