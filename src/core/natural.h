@@ -63,6 +63,7 @@ enum fr_natural_phase {
   X(signal_loc) X(signal_factor) X(noise_loc) X(noise_factor) X(cap) X(updates) X(low_signal) /* natural-gradient steps */ \
   X(pairs)          /* of a batch of the verdict or of the growing phase */ \
   X(level)          /* solves finished */ \
+  X(batches)        /* batches that a solve uses; 0 before the first */ \
   X(draws)          /* first batch of the draws that are fixed at present */ \
   X(held)           /* curvature pairs held */ \
   X(bad)            /* verdicts in a row with draws that were not finite */ \

@@ -23,12 +23,14 @@
 #define MOST_CURVATURE 10.0
 #define SAME_FRAME 1e-3        /* twice the nats of a move that leaves the curvature's frame as it is */
 #define REACH 4.0             /* the squared length of a filtered step is at most so many times the nats in gap and noise */
+#define ROUGH 10.0            /* a gap of so many times the noise of one batch is closed by that alone at first */
 #define LOSS 1.0              /* nats by which a guide may be worse than the best before, beyond the noise */
 #define MAX_LOST 0.25         /* share of pairs that may be lost to values that are not finite */
 #define MAX_LOST_CONVERGED 0.01
 
 typedef struct {
   size_t n;
+  int batches;                    /* that the solve uses: B, or 1 while the gap is far above the noise */
   double *u, *direction;          /* n */
   double *gradient, *best_gradient; /* B x n */
   double *s, *y;                  /* FR_NATURAL_MEMORY x n */
@@ -43,7 +45,7 @@ size_t fr_natural_frame_size(int d)
 
 static frame_arrays layout(const fr_natural *state)
 {
-  frame_arrays f = {.n = coordinates(state->d), .u = state->frame};
+  frame_arrays f = {.n = coordinates(state->d), .batches = state->c.batches > 0.0 ? (int)state->c.batches : B, .u = state->frame};
   f.direction = f.u + f.n;
   f.gradient = f.direction + f.n;
   f.best_gradient = f.gradient + B * f.n;
@@ -229,24 +231,24 @@ static void batch_gradient(const fr_natural *state, const matched_work *w, int b
     for (size_t j = 0; j <= i; j++) *v++ = (i == j ? sqrt(0.5) : 0.5) * (w->product[i * n + j] + (i == j ? 0.0 : w->product[j * n + i]));
 }
 
-/* The sample ELBO at u (less d / 2 log 2 pi e) with its error and the gradient of each batch; *usable is 0 where T is not positive definite or too
+/* The sample ELBO at u (less d / 2 log 2 pi e) of each of the first `batches` batches and its gradient; *usable is 0 where T is not positive definite or too
  * many pairs are not finite. */
-static int evaluate(fr_natural *state, const fr_natural_spec *spec, const matched_work *w, const double *u, double *value,
-                    double *value_se, double *gradient, double *lost, int *usable)
+static int evaluate(fr_natural *state, const fr_natural_spec *spec, const matched_work *w, int batches, const double *u, double *value,
+                    double *gradient, double *lost, int *usable)
 {
   const int d = state->d;
   const size_t n = (size_t)d;
   *usable = 0;
-  *value = *lost = 0.0;
+  *lost = 0.0;
   symmetric_factor(d, u, w->T);
   memcpy(w->T_inverse, w->T, n * n * sizeof(double));
   if (fr_dense_cholesky(d, w->T_inverse) != FR_OK) return FR_OK;
   const double log_det = fr_sum_log_diagonal(d, w->T_inverse) * 2.0 + fr_sum_log_diagonal(d, state->factor);
   if (fr_dense_invert_cholesky(d, w->T_inverse) != FR_OK) return FR_OK;
   fr_dense_product(d, FR_LOWER, state->factor, w->T, w->A);
-  double move[FR_NATURAL_MATCHED_MAX], half_sum[FR_NATURAL_MATCHED_MAX], of_batch[B], square = 0.0;
+  double move[FR_NATURAL_MATCHED_MAX], half_sum[FR_NATURAL_MATCHED_MAX];
   moved_loc(state, u, move);
-  for (int b = 0; b < B; b++) {
+  for (int b = 0; b < batches; b++) {
     batch_sums sums = {.half_sum = half_sum, .moment = w->M, .lost_moment = w->T};
     fr_dense_product(d, FR_FULL, w->A, w->whiten + (size_t)b * n * n, w->A_raw);
     int status = sum_batch(state, spec, w, b, move, &sums);
@@ -255,25 +257,31 @@ static int evaluate(fr_natural *state, const fr_natural_spec *spec, const matche
       *lost = 1.0;
       return FR_OK;
     }
-    of_batch[b] = sums.value / (state->c.pairs - sums.lost) - 0.5 * d + log_det;
-    *value += of_batch[b] / B;
-    *lost += sums.lost / state->c.pairs / B;
+    value[b] = sums.value / (state->c.pairs - sums.lost) - 0.5 * d + log_det;
+    *lost += sums.lost / state->c.pairs / batches;
     batch_gradient(state, w, b, &sums, gradient + (size_t)b * coordinates(d));
   }
-  for (int b = 0; b < B; b++) square += (of_batch[b] - *value) * (of_batch[b] - *value);
-  *value_se = sqrt(square / (B * (B - 1)));
-  *usable = isfinite(*value) && fr_vector_finite(B * coordinates(d), gradient);
+  *usable = fr_vector_finite((size_t)batches, value) && fr_vector_finite((size_t)batches * coordinates(d), gradient);
   return FR_OK;
 }
 
 /* ---- the verdict ---- */
 
-static void mean_gradient(size_t n, const double *gradient, double *mean)
+static void mean_gradient(const frame_arrays *f, const double *gradient, double *mean)
 {
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; i < f->n; i++) {
     mean[i] = 0.0;
-    for (size_t b = 0; b < B; b++) mean[i] += gradient[b * n + i] / B;
+    for (int b = 0; b < f->batches; b++) mean[i] += gradient[(size_t)b * f->n + i] / f->batches;
   }
+}
+
+static double mean_value(int batches, const double *value, double *se)
+{
+  double mean = 0.0, square = 0.0;
+  for (int b = 0; b < batches; b++) mean += value[b] / batches;
+  for (int b = 0; b < batches; b++) square += (value[b] - mean) * (value[b] - mean);
+  *se = batches > 1 ? sqrt(square / (batches * (batches - 1))) : NAN;
+  return mean;
 }
 
 typedef struct {
@@ -412,24 +420,31 @@ static int move_to(fr_natural *state, const frame_arrays *f, const double *u, co
   return FR_OK;
 }
 
+/* `by` times as many draws, but no more than GROWTH times and not so many that a verdict would take much of the budget. */
+static void grow(fr_natural_counters *c, const fr_natural_spec *spec, double by)
+{
+  const double most = fmax(c->pairs, 0.25 * (spec->max_gradients - c->gradients) / (2 * B));
+  c->pairs = fmin(most, ceil(c->pairs * fmax(1.0, fmin(GROWTH, by))));
+}
+
 /* Back to the best guide that a verdict has seen, with more draws and no curvature. */
-static void fall_back(fr_natural *state)
+static void fall_back(fr_natural *state, const fr_natural_spec *spec)
 {
   const size_t n = (size_t)state->d;
   memcpy(state->loc, state->best_loc, n * sizeof(double));
   memcpy(state->factor, state->best_factor, n * n * sizeof(double));
   state->c.held = 0.0;
   state->c.left = INFINITY;
-  state->c.pairs = ceil(GROWTH * state->c.pairs);
+  grow(&state->c, spec, GROWTH);
 }
 
 /* Is the guide no worse, beyond doubt, than the best that a verdict has seen? Then it is that from now on. */
-static int keep_or_fall_back(fr_natural *state, double value, double value_se)
+static int keep_or_fall_back(fr_natural *state, const fr_natural_spec *spec, double value, double value_se)
 {
   fr_natural_counters *c = &state->c;
   const size_t n = (size_t)state->d;
-  if (c->judged >= 0.0 && value + 4.0 * value_se < c->score - LOSS - 4.0 * c->score_se) {
-    fall_back(state);
+  if (c->judged >= 0.0 && value + fmin(4.0 * value_se, LOSS) < c->score - LOSS - 4.0 * c->score_se) {
+    fall_back(state, spec);
     return 0;
   }
   c->score = value;
@@ -440,10 +455,10 @@ static int keep_or_fall_back(fr_natural *state, double value, double value_se)
 }
 
 /* New draws gave too many values that are not finite: the guide is drawn in when that goes on. */
-static int refuse_verdict(fr_natural *state)
+static int refuse_verdict(fr_natural *state, const fr_natural_spec *spec)
 {
   state->c.bad += 1.0;
-  if (state->c.judged >= 0.0 && state->c.bad <= 3.0) fall_back(state);
+  if (state->c.judged >= 0.0 && state->c.bad <= 3.0) fall_back(state, spec);
   fr_natural_refuse(state, state->c.bad > 3.0);
   if (state->c.bad > 20.0) state->c.in_a_row = FR_NATURAL_MAX_REFUSED;
   return FR_OK;
@@ -451,13 +466,14 @@ static int refuse_verdict(fr_natural *state)
 
 /* Draws of the next batches, no fewer than now and at most GROWTH times as many. A point that is expected to pass is judged to an error
  * that lets it; otherwise the step that follows is to leave AIM tol. */
-static void more_draws(fr_natural_counters *c, double tol)
+static void more_draws(fr_natural_counters *c, const fr_natural_spec *spec)
 {
+  const double tol = spec->tol;
   if (c->bad > 0.0) return;
   double by = GROWTH;
   if (c->left < PASSES * tol) by = pow(2.0 * ERRORS * c->gap_se / (tol - c->left), 4.0 / 3.0);
   else if (isfinite(c->left)) by = c->floor * (1.0 / (AIM * tol) - 1.0 / c->left);
-  c->pairs = ceil(c->pairs * fmax(1.0, fmin(GROWTH, by)));
+  grow(c, spec, by);
 }
 
 /* The step that the noise allows: the share that the gap before has in gap and noise together, as a filter does. So all draws so far, not
@@ -466,7 +482,7 @@ static int filter(fr_natural *state, const frame_arrays *f, const matched_work *
 {
   fr_natural_counters *c = &state->c;
   const double before = fmax(c->gap, fmin(c->left, 2.0 * c->floor)), rate = before / (before + c->floor);
-  mean_gradient(f->n, f->gradient, w->trial);
+  mean_gradient(f, f->gradient, w->trial);
   fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, w->trial, w->scratch);
   const double reach = sqrt(REACH * (before + c->floor)), norm = sqrt(fr_dot(f->n, w->trial, w->trial));
   const double length = rate * norm > reach ? reach / norm : rate;
@@ -481,9 +497,10 @@ static int filter(fr_natural *state, const frame_arrays *f, const matched_work *
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   fr_natural_counters *c = &state->c;
-  const frame_arrays f = layout(state);
+  c->batches = B;
+  frame_arrays f = layout(state);
   const matched_work w = lay_out(state->d, work);
-  double value, value_se, lost;
+  double of_batch[B], value, value_se, lost;
   int usable;
   if (c->pairs == 0.0) c->pairs = state->d > LEAST_PAIRS ? state->d : LEAST_PAIRS;
   c->draws = c->batch;
@@ -491,12 +508,12 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   int status = prepare(state, spec, &w);
   if (status != FR_OK) return status;
   memset(f.u, 0, f.n * sizeof(double));
-  status = evaluate(state, spec, &w, f.u, &value, &value_se, f.gradient, &lost, &usable);
+  status = evaluate(state, spec, &w, B, f.u, of_batch, f.gradient, &lost, &usable);
   if (status != FR_OK) return status;
-  if (!usable) return refuse_verdict(state);
+  if (!usable) return refuse_verdict(state, spec);
   fr_natural_succeed(state);
-  c->elbo = value;
-  if (!keep_or_fall_back(state, value, value_se)) return FR_OK;
+  c->elbo = value = mean_value(B, of_batch, &value_se);
+  if (!keep_or_fall_back(state, spec, value, value_se)) return FR_OK;
   const gap_estimate found = larger_gap(&f, (int)c->held, f.gradient, w.scratch);
   c->gap = found.U;
   c->gap_se = found.se;
@@ -511,14 +528,18 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
     return filter(state, &f, &w);
   }
   /* Where the gap is what noise was expected to leave, a solve would fit the new noise. */
-  if (c->bad == 0.0 && c->level > 0.0 && c->gap - ERRORS * c->gap_se < fmax(1.3 * c->left, NOISY * c->floor)) {
+  if (c->bad == 0.0 && c->level > 0.0 && c->gap_se < 0.25 && c->gap - ERRORS * c->gap_se < fmax(1.3 * c->left, NOISY * c->floor)) {
     status = filter(state, &f, &w);
-    more_draws(c, spec->tol);
+    more_draws(c, spec);
     return status;
   }
   c->phase = FR_NATURAL_SOLVE;
   c->length = 0.0;
   c->at = 0.0;
+  if (c->bad == 0.0 && c->gap - ERRORS * c->gap_se > ROUGH * B * c->floor) {
+    c->batches = 1.0;
+    c->value = of_batch[0];
+  }
   return FR_OK;
 }
 
@@ -527,8 +548,8 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
 static void remember(const frame_arrays *f, fr_natural_counters *c, double *mean, double *mean_after)
 {
   const size_t n = f->n, held = (size_t)c->held;
-  mean_gradient(n, f->gradient, mean);
-  mean_gradient(n, f->best_gradient, mean_after);
+  mean_gradient(f, f->gradient, mean);
+  mean_gradient(f, f->best_gradient, mean_after);
   for (size_t i = 0; i < n; i++) mean[i] -= mean_after[i]; /* y */
   const double length = c->best_length, along = length * fr_dot(n, mean, f->direction);
   if (!(along > 1e-8 * length * sqrt(fr_dot(n, mean, mean) * fr_dot(n, f->direction, f->direction)))) return;
@@ -544,16 +565,32 @@ static void remember(const frame_arrays *f, fr_natural_counters *c, double *mean
   c->held = (double)(to + 1);
 }
 
+/* Curvature that was met more than half a nat from where the solve has ended is void. sum: n */
+static void forget_far(const frame_arrays *f, fr_natural_counters *c, double *sum)
+{
+  const size_t n = f->n, held = (size_t)c->held;
+  size_t first = held;
+  memset(sum, 0, n * sizeof(double));
+  for (; first > 0; first--) {
+    const double *s = f->s + (first - 1) * n;
+    for (size_t i = 0; i < n; i++) sum[i] += s[i];
+    if (fr_dot(n, sum, sum) > 1.0) break;
+  }
+  memmove(f->s, f->s + first * n, (held - first) * n * sizeof(double));
+  memmove(f->y, f->y + first * n, (held - first) * n * sizeof(double));
+  c->held = (double)(held - first);
+}
+
 /* The solve has ended at u: that is the guide, and more draws are asked for. */
 static int finish(fr_natural *state, const fr_natural_spec *spec, const frame_arrays *f, const matched_work *w)
 {
   fr_natural_counters *c = &state->c;
-  if (fr_dot(f->n, f->u, f->u) > 1.0) c->held = 0.0; /* more than half a nat away: the old curvature is void */
+  forget_far(f, c, w->trial);
   int status = move_to(state, f, f->u, w);
   if (status != FR_OK) return status;
   c->level += 1.0;
-  c->left = 1.5 * c->floor; /* what is best for these draws is further off than that */
-  more_draws(c, spec->tol);
+  c->left = 1.5 * B / f->batches * c->floor; /* what is best for these draws is further off than the noise alone says */
+  if (f->batches == B) more_draws(c, spec);
   c->phase = FR_NATURAL_VERDICT;
   memset(f->u, 0, f->n * sizeof(double));
   return FR_OK;
@@ -563,7 +600,7 @@ static int finish(fr_natural *state, const fr_natural_spec *spec, const frame_ar
 static int next_direction(fr_natural *state, const fr_natural_spec *spec, const frame_arrays *f, const matched_work *w)
 {
   fr_natural_counters *c = &state->c;
-  mean_gradient(f->n, f->gradient, w->trial);
+  mean_gradient(f, f->gradient, w->trial);
   fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, f->direction, w->scratch);
   double slope = fr_dot(f->n, w->trial, f->direction);
   if (!(slope > 0.0)) {
@@ -571,7 +608,7 @@ static int next_direction(fr_natural *state, const fr_natural_spec *spec, const 
     memcpy(f->direction, w->trial, f->n * sizeof(double));
     slope = fr_dot(f->n, w->trial, w->trial);
   }
-  const double floor = estimate_gap(f, (int)c->held, f->gradient, w->scratch).floor;
+  const double floor = f->batches < B ? B * c->floor : estimate_gap(f, (int)c->held, f->gradient, w->scratch).floor;
   if (!(0.5 * slope >= fmax(0.15 * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
   const double reach = fmax(1.0, 0.5 * sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
   fr_search_start(c, slope, fmin(1.0, reach / norm));
@@ -583,28 +620,28 @@ int fr_natural_solve(fr_natural *state, const fr_natural_spec *spec, double *wor
   fr_natural_counters *c = &state->c;
   const frame_arrays f = layout(state);
   const matched_work w = lay_out(state->d, work);
-  double value, value_se, lost;
+  double of_batch[B], value = NAN, value_se, lost;
   int usable, better, status = prepare(state, spec, &w);
   if (status != FR_OK) return status;
   if (c->length == 0.0 && !next_direction(state, spec, &f, &w)) return finish(state, spec, &f, &w);
   for (size_t i = 0; i < f.n; i++) w.trial[i] = f.u[i] + c->length * f.direction[i];
-  status = evaluate(state, spec, &w, w.trial, &value, &value_se, w.gradient, &lost, &usable);
+  status = evaluate(state, spec, &w, f.batches, w.trial, of_batch, w.gradient, &lost, &usable);
   if (status != FR_OK) return status;
   if (!usable) c->refused += lost > 0.0;
   double slope = NAN;
   if (usable) {
-    c->elbo = value;
-    mean_gradient(f.n, w.gradient, w.trial);
+    c->elbo = value = mean_value(f.batches, of_batch, &value_se);
+    mean_gradient(&f, w.gradient, w.trial);
     slope = fr_dot(f.n, w.trial, f.direction);
   }
   const int found = fr_search_trial(c, usable, value, slope, 12, 2, &better);
-  if (better) memcpy(f.best_gradient, w.gradient, B * f.n * sizeof(double));
+  if (better) memcpy(f.best_gradient, w.gradient, (size_t)f.batches * f.n * sizeof(double));
   if (found == FR_SEARCH_ON) return FR_OK;
   c->length = 0.0;
   if (found == FR_SEARCH_FAILED) return finish(state, spec, &f, &w);
   remember(&f, c, w.scratch, w.scratch + f.n);
   for (size_t i = 0; i < f.n; i++) f.u[i] += c->best_length * f.direction[i];
-  memcpy(f.gradient, f.best_gradient, B * f.n * sizeof(double));
+  memcpy(f.gradient, f.best_gradient, (size_t)f.batches * f.n * sizeof(double));
   c->value = c->best_value;
   c->at += 1.0;
   return FR_OK;
