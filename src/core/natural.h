@@ -51,6 +51,7 @@ enum fr_natural_phase {
   X(path)           /* latest point of the path; -1 before the first */ \
   X(where)          /* point of the path at which the Hessian is taken */ \
   X(misses)         /* Hessians in a row that gained nothing */ \
+  X(unfinished)     /* 1 while the best candidate is a Newton point from which a climb would lead further */ \
   X(refined)        /* Hessians taken anew in the frame of the one before */ \
   X(funnel)         /* 1 once earlier points of the path have been tried because the mode was far from the optimum */ \
   X(at)             /* position within a phase: path point, candidate, column, iteration */ \

@@ -24,6 +24,7 @@
 #define SAME_FRAME 1e-3        /* twice the nats of a move that leaves the curvature's frame as it is */
 #define REACH 4.0             /* the squared length of a filtered step is at most so many times the nats in gap and noise */
 #define ROUGH 10.0            /* a gap of so many times the noise of one batch is closed by that alone at first */
+#define PROBE 0.25            /* length of a step to see the curvature by */
 #define LOSS 1.0              /* nats by which a guide may be worse than the best before, beyond the noise */
 #define MAX_LOST 0.25         /* share of pairs that may be lost to values that are not finite */
 #define MAX_LOST_CONVERGED 0.01
@@ -407,6 +408,8 @@ static int carry_curvature(fr_natural *state, const frame_arrays *f, const doubl
   return FR_OK;
 }
 
+static void remember(const frame_arrays *f, fr_natural_counters *c, double *mean, double *mean_after);
+
 /* (loc, factor) := the point u */
 static int move_to(fr_natural *state, const frame_arrays *f, const double *u, const matched_work *w)
 {
@@ -494,6 +497,36 @@ static int filter(fr_natural *state, const frame_arrays *f, const matched_work *
   return FR_OK;
 }
 
+/* A gap that would pass is seen through the curvature assumed. What if the ELBO is all but straight there, as in the throat of a funnel?
+ * One batch is evaluated a step along the mean gradient; the share of the slope that it takes out, less what noise has in it, is that of
+ * the curvature in the assumed one, and the gap grows by its inverse. */
+static int probe(fr_natural *state, const fr_natural_spec *spec, frame_arrays *f, const matched_work *w)
+{
+  fr_natural_counters *c = &state->c;
+  double value, lost;
+  int usable;
+  if (c->gap < LEAST_CURVATURE * spec->tol) return FR_OK;
+  mean_gradient(f, f->gradient, w->trial);
+  fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, f->direction, w->scratch);
+  const double norm = sqrt(fr_dot(f->n, f->direction, f->direction)), slope = fr_dot(f->n, w->trial, f->direction);
+  const double length = fmax(1.0, PROBE / norm);
+  for (size_t i = 0; i < f->n; i++) w->trial[i] = length * f->direction[i];
+  int status = evaluate(state, spec, w, 1, w->trial, &value, w->gradient, &lost, &usable);
+  if (status != FR_OK) return status;
+  double share = LEAST_CURVATURE;
+  if (usable && slope > 0.0) {
+    const double taken = fr_dot(f->n, f->gradient, f->direction) - fr_dot(f->n, w->gradient, f->direction);
+    share = 1.0 - (1.0 - taken / (length * slope)) * (c->gap + c->floor) / c->gap;
+    f->batches = 1;
+    memcpy(f->best_gradient, w->gradient, f->n * sizeof(double));
+    c->best_length = length;
+    remember(f, c, w->scratch, w->scratch + f->n);
+    f->batches = B;
+  }
+  if (share < 1.0) c->gap /= fmax(share, LEAST_CURVATURE);
+  return FR_OK;
+}
+
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   fr_natural_counters *c = &state->c;
@@ -522,8 +555,11 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   c->value = value;
   c->bad = lost > MAX_LOST_CONVERGED ? c->bad + 1.0 : 0.0;
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
-  const double tol = c->level > 0.0 ? spec->tol : spec->tol / 8.0; /* before any solve the curvature is not known */
-  if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < tol) {
+  if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) {
+    status = probe(state, spec, &f, &w);
+    if (status != FR_OK) return status;
+  }
+  if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) {
     c->phase = FR_NATURAL_CONVERGED;
     return filter(state, &f, &w);
   }

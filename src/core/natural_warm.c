@@ -237,6 +237,7 @@ static void keep_best(fr_natural *state, double score, double candidate, const d
   const size_t n = (size_t)state->d;
   state->c.score = score;
   state->c.best = candidate;
+  state->c.unfinished = 0.0;
   memcpy(state->best_loc, loc, n * sizeof(double));
   memcpy(state->best_factor, factor, n * n * sizeof(double));
 }
@@ -274,9 +275,15 @@ int fr_natural_score(fr_natural *state, const fr_natural_spec *spec, double *wor
 
 /* ---- Hessian ---- */
 
+static void next_round(fr_natural *state, const double *loc, const double *factor);
+
 static void leave(fr_natural *state)
 {
   const size_t n = (size_t)state->d;
+  if (state->c.unfinished && state->c.round + 1.0 < FR_NATURAL_ROUNDS) {
+    next_round(state, state->best_loc, state->best_factor);
+    return;
+  }
   memcpy(state->loc, state->best_loc, n * sizeof(double));
   memcpy(state->factor, state->best_factor, n * n * sizeof(double));
   state->c.phase = state->d > FR_NATURAL_MATCHED_MAX ? FR_NATURAL_GROW : FR_NATURAL_FAR;
@@ -292,7 +299,8 @@ static void next_point(fr_natural *state, int gained)
   fr_natural_counters *c = &state->c;
   const int at_end = c->where == c->path;
   c->misses = gained ? 0.0 : c->misses + 1.0;
-  if ((at_end && gained && c->small >= PATIENCE && !c->funnel) || c->misses > 2.0 || c->where < 2.0) {
+  if ((at_end && gained && c->small >= PATIENCE && !c->funnel && !c->unfinished) || c->misses > 2.0 || c->where < 2.0 ||
+      (c->unfinished && state->d > FR_NATURAL_MATCHED_MAX)) {
     leave(state);
     return;
   }
@@ -408,26 +416,24 @@ static int newton(fr_natural *state, const climb_arrays *k, double *decrement, i
   return fr_vector_finite(n, k->base_gradient) && fr_vector_finite(n * n, k->base) ? FR_OK : FR_ERR_NOT_FINITE;
 }
 
-/* Another climb, from the Newton point in the frame of the Hessian. */
-static void next_round(fr_natural *state, const climb_arrays *k)
+/* Another climb, from loc in the frame of factor. */
+static void next_round(fr_natural *state, const double *loc, const double *factor)
 {
   const size_t n = (size_t)state->d;
-  memcpy(k->origin, k->base_gradient, n * sizeof(double));
-  memcpy(k->frame, k->base, n * n * sizeof(double));
+  const climb_arrays k = layout(state);
+  memcpy(k.origin, loc, n * sizeof(double));
+  memcpy(k.frame, factor, n * n * sizeof(double));
   state->c.round += 1.0;
   state->c.path = -1.0;
   state->c.funnel = 0.0;
+  state->c.unfinished = 0.0;
   state->c.phase = FR_NATURAL_CLIMB;
 }
 
 void fr_natural_climb_again(fr_natural *state)
 {
-  const size_t n = (size_t)state->d;
-  const climb_arrays k = layout(state);
-  memcpy(k.base_gradient, state->loc, n * sizeof(double));
-  memcpy(k.base, state->factor, n * n * sizeof(double));
   keep_best(state, -INFINITY, -1.0, state->loc, state->factor);
-  next_round(state, &k);
+  next_round(state, state->loc, state->factor);
 }
 
 void fr_natural_down_the_path(fr_natural *state)
@@ -452,10 +458,7 @@ static int score_newton(fr_natural *state, const fr_natural_spec *spec, const cl
   if (at_point > c->score) keep_best(state, at_point, 1000.0 * c->round + c->where, x, k->base);
   if (at_newton > c->score) {
     keep_best(state, at_newton, 1000.0 * c->round + c->where, k->base_gradient, k->base);
-    if (c->slope > 0.5 && c->round + 1.0 < FR_NATURAL_ROUNDS) {
-      next_round(state, k);
-      return FR_OK;
-    }
+    c->unfinished = c->slope > 0.5;
   }
   next_point(state, c->score > before);
   return FR_OK;
