@@ -19,12 +19,14 @@
 #define PASSES 0.6           /* of tol: a gap of so much should pass */
 #define AIM 0.35              /* of tol: the gap that draws are to leave */
 #define ERRORS 3.0            /* standard errors of a verdict that count as gap */
+#define FEW 1.5               /* standard errors from so few batches are too small so often: Student's t with 3 degrees of freedom */
 #define LEAST_CURVATURE 0.02  /* the ELBO's Hessian is near -I at an optimum: eigenvalues of .05 to 2.9 were met */
 #define MOST_CURVATURE 10.0
 #define SAME_FRAME 1e-3        /* twice the nats of a move that leaves the curvature's frame as it is */
 #define REACH 4.0             /* the squared length of a filtered step is at most so many times the nats in gap and noise */
-#define ROUGH 10.0            /* a gap of so many times the noise of one batch is closed by that alone at first */
+#define ROUGH 2.5            /* a gap of so many times the noise of one batch is closed by that alone at first */
 #define PROBE 0.25            /* length of a step to see the curvature by */
+#define LITTLE 0.1         /* of tol: a gap that needs no explaining by noise */
 #define LOSS 1.0              /* nats by which a guide may be worse than the best before, beyond the noise */
 #define MAX_LOST 0.25         /* share of pairs that may be lost to values that are not finite */
 #define MAX_LOST_CONVERGED 0.01
@@ -497,34 +499,73 @@ static int filter(fr_natural *state, const frame_arrays *f, const matched_work *
   return FR_OK;
 }
 
-/* A gap that would pass is seen through the curvature assumed. What if the ELBO is all but straight there, as in the throat of a funnel?
- * One batch is evaluated a step along the mean gradient; the share of the slope that it takes out, less what noise has in it, is that of
- * the curvature in the assumed one, and the gap grows by its inverse. */
+/* The way from the guide judged before to this one, in this one's frame, of length 1: with K = L^-1 L_before, L S L' moves the
+ * covariance for S = (I - K K') / 2. Zero where there is none. */
+static int drift(const fr_natural *state, const frame_arrays *f, const matched_work *w)
+{
+  const int d = state->d;
+  const size_t n = (size_t)d;
+  memset(f->direction, 0, f->n * sizeof(double));
+  if (state->c.judged < 0.0) return FR_OK;
+  memcpy(w->A, state->factor, n * n * sizeof(double));
+  int status = fr_dense_invert_lower(d, w->A);
+  if (status != FR_OK) return status;
+  for (size_t i = 0; i < n; i++) w->scratch[i] = state->loc[i] - state->best_loc[i];
+  for (size_t i = 0; i < n; i++) f->direction[i] = fr_dot(i + 1, w->A + i * n, w->scratch);
+  fr_dense_product(d, FR_LOWER, w->A, state->best_factor, w->product);
+  times_transposed(d, w->product, w->product, w->A);
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) w->A[i * n + j] = 0.5 * ((i == j) - w->A[(i > j ? i : j) * n + (i > j ? j : i)]);
+  pack_symmetric(d, w->A, f->direction + n);
+  const double norm = sqrt(fr_dot(f->n, f->direction, f->direction));
+  for (size_t i = 0; i < f->n; i++) f->direction[i] = norm > 0.0 ? f->direction[i] / norm : 0.0;
+  return FR_OK;
+}
+
+/* Does the ELBO still rise along the drift, beyond the noise and by what may add up? */
+static int drifts_on(const frame_arrays *f, double tol)
+{
+  double slope[B], se;
+  for (size_t b = 0; b < B; b++) slope[b] = fr_dot(f->n, f->gradient + b * f->n, f->direction);
+  const double mean = mean_value(B, slope, &se);
+  return mean > ERRORS * se && 0.5 * mean * mean > 0.1 * LITTLE * tol;
+}
+
+/* A gap that would pass is seen through the curvature assumed, H^-1. What if the ELBO is all but straight where it leads? The first batch
+ * is evaluated a step along H p, p the mean gradient of the others, which gives A H p for the true curvature A; with g the first's own
+ * gradient, g' H A H p over g' H p is then free of the noise of either, and the gap is larger by its inverse. */
 static int probe(fr_natural *state, const fr_natural_spec *spec, frame_arrays *f, const matched_work *w)
 {
   fr_natural_counters *c = &state->c;
-  double value, lost;
+  const size_t n = f->n;
+  const int held = (int)c->held;
+  double value, lost, *y = w->trial, *turned = w->scratch;
   int usable;
-  if (c->gap < LEAST_CURVATURE * spec->tol) return FR_OK;
-  mean_gradient(f, f->gradient, w->trial);
-  fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, f->direction, w->scratch);
-  const double norm = sqrt(fr_dot(f->n, f->direction, f->direction)), slope = fr_dot(f->n, w->trial, f->direction);
-  const double length = fmax(1.0, PROBE / norm);
-  for (size_t i = 0; i < f->n; i++) w->trial[i] = length * f->direction[i];
-  int status = evaluate(state, spec, w, 1, w->trial, &value, w->gradient, &lost, &usable);
-  if (status != FR_OK) return status;
-  double share = LEAST_CURVATURE;
-  if (usable && slope > 0.0) {
-    const double taken = fr_dot(f->n, f->gradient, f->direction) - fr_dot(f->n, w->gradient, f->direction);
-    share = 1.0 - (1.0 - taken / (length * slope)) * (c->gap + c->floor) / c->gap;
-    f->batches = 1;
-    memcpy(f->best_gradient, w->gradient, f->n * sizeof(double));
-    c->best_length = length;
-    remember(f, c, w->scratch, w->scratch + f->n);
-    f->batches = B;
+  if (c->gap < fmax(LEAST_CURVATURE * spec->tol, c->gap_se)) return FR_OK;
+  for (size_t i = 0; i < n; i++) {
+    f->direction[i] = 0.0;
+    for (size_t b = 1; b < B; b++) f->direction[i] += f->gradient[b * n + i] / (B - 1);
   }
+  fr_lbfgs_direction(n, held, f->s, f->y, 1.0, f->direction, f->direction, w->scratch);
+  const double length = fmax(1.0, PROBE / sqrt(fr_dot(n, f->direction, f->direction)));
+  for (size_t i = 0; i < n; i++) w->trial[i] = length * f->direction[i];
+  int status = evaluate(state, spec, w, 1, w->trial, &value, w->gradient, &lost, &usable);
+  if (status != FR_OK || !usable) return status;
+  fr_lbfgs_direction(n, held, f->s, f->y, 1.0, f->gradient, turned, turned + n);
+  for (size_t i = 0; i < n; i++) y[i] = (f->gradient[i] - w->gradient[i]) / length;
+  const double share = fr_dot(n, turned, y) / fr_dot(n, f->gradient, f->direction);
   if (share < 1.0) c->gap /= fmax(share, LEAST_CURVATURE);
+  f->batches = 1;
+  memcpy(f->best_gradient, w->gradient, n * sizeof(double));
+  c->best_length = length;
+  remember(f, c, w->scratch, w->scratch + n);
+  f->batches = B;
   return FR_OK;
+}
+
+static int passes(const fr_natural_counters *c, double tol)
+{
+  return c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < tol;
 }
 
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work)
@@ -544,27 +585,34 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   status = evaluate(state, spec, &w, B, f.u, of_batch, f.gradient, &lost, &usable);
   if (status != FR_OK) return status;
   if (!usable) return refuse_verdict(state, spec);
+  status = drift(state, &f, &w);
+  if (status != FR_OK) return status;
   fr_natural_succeed(state);
   c->elbo = value = mean_value(B, of_batch, &value_se);
   if (!keep_or_fall_back(state, spec, value, value_se)) return FR_OK;
   const gap_estimate found = larger_gap(&f, (int)c->held, f.gradient, w.scratch);
   c->gap = found.U;
-  c->gap_se = found.se;
+  c->gap_se = FEW * found.se;
   c->floor = found.floor;
   c->judged = c->step;
   c->value = value;
   c->bad = lost > MAX_LOST_CONVERGED ? c->bad + 1.0 : 0.0;
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
-  if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) {
+  /* Noise explains the gap, or it is nothing, and the guide is not on its way: otherwise the little that is left to gain may lead on
+   * further, as along the throat of a funnel. */
+  const double least = c->gap - ERRORS / FEW * c->gap_se;
+  const int still = !drifts_on(&f, spec->tol);
+  const int settled = still && (least < NOISY * c->floor || passes(c, LITTLE * spec->tol));
+  if (settled && passes(c, spec->tol)) {
     status = probe(state, spec, &f, &w);
     if (status != FR_OK) return status;
-  }
-  if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) {
-    c->phase = FR_NATURAL_CONVERGED;
-    return filter(state, &f, &w);
+    if (passes(c, spec->tol)) {
+      c->phase = FR_NATURAL_CONVERGED;
+      return filter(state, &f, &w);
+    }
   }
   /* Where the gap is what noise was expected to leave, a solve would fit the new noise. */
-  if (c->bad == 0.0 && c->level > 0.0 && c->gap_se < 0.25 && c->gap - ERRORS * c->gap_se < fmax(1.3 * c->left, NOISY * c->floor)) {
+  if (still && c->bad == 0.0 && c->level > 0.0 && c->gap_se < 0.25 && least < fmax(1.3 * c->left, NOISY * c->floor)) {
     status = filter(state, &f, &w);
     more_draws(c, spec);
     return status;
@@ -572,7 +620,7 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   c->phase = FR_NATURAL_SOLVE;
   c->length = 0.0;
   c->at = 0.0;
-  if (c->bad == 0.0 && c->gap - ERRORS * c->gap_se > ROUGH * B * c->floor) {
+  if (c->bad == 0.0 && least > ROUGH * B * c->floor) {
     c->batches = 1.0;
     c->value = of_batch[0];
   }
@@ -645,7 +693,7 @@ static int next_direction(fr_natural *state, const fr_natural_spec *spec, const 
     slope = fr_dot(f->n, w->trial, w->trial);
   }
   const double floor = f->batches < B ? B * c->floor : estimate_gap(f, (int)c->held, f->gradient, w->scratch).floor;
-  if (!(0.5 * slope >= fmax(0.15 * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
+  if (!(0.5 * slope >= fmax(0.5 * LITTLE * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
   const double reach = fmax(1.0, 0.5 * sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
   fr_search_start(c, slope, fmin(1.0, reach / norm));
   return 1;
@@ -659,7 +707,11 @@ int fr_natural_solve(fr_natural *state, const fr_natural_spec *spec, double *wor
   double of_batch[B], value = NAN, value_se, lost;
   int usable, better, status = prepare(state, spec, &w);
   if (status != FR_OK) return status;
-  if (c->length == 0.0 && !next_direction(state, spec, &f, &w)) return finish(state, spec, &f, &w);
+  if (c->length == 0.0 && !next_direction(state, spec, &f, &w)) {
+    if (c->at > 0.0) return finish(state, spec, &f, &w);
+    c->phase = FR_NATURAL_VERDICT; /* not worth a search: the step at hand is taken all the same */
+    return filter(state, &f, &w);
+  }
   for (size_t i = 0; i < f.n; i++) w.trial[i] = f.u[i] + c->length * f.direction[i];
   status = evaluate(state, spec, &w, f.batches, w.trial, of_batch, w.gradient, &lost, &usable);
   if (status != FR_OK) return status;
