@@ -11,7 +11,7 @@
 #define PATIENCE 5      /* gains in a row that may be smaller */
 #define COLUMNS 64      /* of the Hessian in one unit */
 #define SCORE_PAIRS 4
-#define REFINEMENTS 2   /* Hessians at one point beyond the first */
+#define REFINEMENTS 4   /* Hessians at one point beyond the first */
 #define SPREAD 30.0     /* of sds in the frame of a Hessian that ask for one */
 #define HOPELESS 1000.0 /* nats by which a start may be worse than points nearer 0 */
 
@@ -349,8 +349,8 @@ static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const
 }
 
 /* The lower X with X X' = a^-1 for symmetric a, which is lost. Of a negative eigenvalue the size is taken, at least 0.1; of one that is 0
- * to rounding 1, the frame's own. */
-static int inverse_factor(int d, double *a, double *out, double *work)
+ * to rounding, or below `flat` times the largest, that, and 1, the frame's own, where flat is 0. */
+static int inverse_factor(int d, double *a, double flat, double *out, double *work)
 {
   const size_t n = (size_t)d;
   for (size_t i = 0; i < n; i++) /* turned round, so that its Cholesky factor is that of the inverse */
@@ -373,7 +373,7 @@ static int inverse_factor(int d, double *a, double *out, double *work)
   if (status != FR_OK) return status;
   const double most = fmax(fabs(value[0]), fabs(value[n - 1]));
   for (size_t k = 0; k < n; k++) {
-    if (fabs(value[k]) <= 1e-10 * most) value[k] = 1.0;
+    if (fabs(value[k]) <= fmax(flat, 1e-10) * most) value[k] = flat > 0.0 ? flat * most : 1.0;
     else if (value[k] < 0.0) value[k] = fmax(-value[k], 0.1);
     for (size_t i = 0; i < n; i++) out[i * n + k] = a[k * n + i] / sqrt(value[k]);
   }
@@ -400,7 +400,7 @@ static int newton(fr_natural *state, const climb_arrays *k, double *decrement, i
   const size_t n = (size_t)state->d;
   double *x = work, *white = x + n, *own = white + n, *rest = own + n * n;
   fr_dense_symmetrise(state->d, k->hessian);
-  int status = inverse_factor(state->d, k->hessian, own, rest);
+  int status = inverse_factor(state->d, k->hessian, state->c.refined < REFINEMENTS ? 1e-8 : 0.0, own, rest);
   if (status != FR_OK) return status;
   fr_dense_product(state->d, FR_LOWER, k->base, own, k->hessian);
   memcpy(k->base, k->hessian, n * n * sizeof(double));
