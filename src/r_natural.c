@@ -35,7 +35,8 @@ static R_xlen_t element_size(int element, int d)
 /* Will the phases to come use the element? */
 static int needed(int element, const fr_natural_counters *c)
 {
-  if (element == BEST_LOC || element == BEST_FACTOR || element == CLIMB) return c->phase <= FR_NATURAL_STEPS;
+  if (element == CLIMB) return c->phase <= FR_NATURAL_STEPS;
+  if (element == BEST_LOC || element == BEST_FACTOR) return c->phase < FR_NATURAL_CONVERGED;
   if (element == NATURAL_FRAME) return c->phase <= FR_NATURAL_SOLVE;
   return 1;
 }

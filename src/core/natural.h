@@ -51,16 +51,20 @@ enum fr_natural_phase {
   X(path)           /* latest point of the path; -1 before the first */ \
   X(where)          /* point of the path at which the Hessian is taken */ \
   X(misses)         /* Hessians in a row that gained nothing */ \
+  X(unfinished)     /* 1 while the best candidate is a Newton point from which a climb would lead further */ \
+  X(refined)        /* Hessians taken anew in the frame of the one before */ \
   X(funnel)         /* 1 once earlier points of the path have been tried because the mode was far from the optimum */ \
   X(at)             /* position within a phase: path point, candidate, column, iteration */ \
   X(value)          /* at the point from which a line is searched */ \
   X(slope) X(length) X(low) X(high) X(trials) X(best_length) X(best_value) /* a line search */ \
   X(small)          /* successive small gains */ \
-  X(score)          /* best quick ELBO so far */ \
+  X(score)          /* best ELBO so far: quick ones, then those of verdicts */ \
+  X(score_se)       /* its error, once a verdict has judged it */ \
   X(best)           /* and the candidate that has it */ \
   X(signal_loc) X(signal_factor) X(noise_loc) X(noise_factor) X(cap) X(updates) X(low_signal) /* natural-gradient steps */ \
   X(pairs)          /* of a batch of the verdict or of the growing phase */ \
   X(level)          /* solves finished */ \
+  X(batches)        /* batches that a solve uses; 0 before the first */ \
   X(draws)          /* first batch of the draws that are fixed at present */ \
   X(held)           /* curvature pairs held */ \
   X(bad)            /* verdicts in a row with draws that were not finite */ \
@@ -82,7 +86,8 @@ typedef struct {
   int d;
   fr_natural_counters c;
   double *loc, *factor;            /* the guide: d, d x d */
-  double *best_loc, *best_factor;  /* best candidate; the guide before the latest move */
+  double *best_loc, *best_factor;  /* best candidate; from the first verdict on the best guide judged */
+  int fallen_back;                 /* not kept: the guide to give is the best, not the one at hand */
   double *mean_gradient;           /* d: of the step before */
   double *climb;                   /* fr_natural_climb_size(d), NULL once the climb is over */
   double *frame;                   /* fr_natural_frame_size(d), NULL before verdict and for large d */

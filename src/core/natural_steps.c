@@ -11,6 +11,7 @@
 #define FAR_PAIRS 8
 #define FAR 2.0        /* nats */
 #define VERY_FAR 20.0
+#define HIDDEN 8.0     /* d over the noise per signal from which fixed draws, d to a batch, cost less than these steps */
 
 /* a batch with a and b, and its Gram matrices */
 typedef struct {
@@ -237,7 +238,7 @@ int fr_natural_steps(fr_natural *state, const fr_natural_spec *spec, double *wor
   double all = 0.0;
   for (int p = 0; p < P * P; p++) all += s.loc_gram[p] + s.factor_gram[p];
   c->small = 0.5 * all / ((double)P * P) < spec->tol / 10.0 ? c->small + 1.0 : 0.0;
-  c->low_signal = 2.0 * (c->signal_loc + c->signal_factor) < c->noise_loc + c->noise_factor ? c->low_signal + 1.0 : 0.0;
+  c->low_signal = fmax(2.0, state->d / HIDDEN) * (c->signal_loc + c->signal_factor) < c->noise_loc + c->noise_factor ? c->low_signal + 1.0 : 0.0;
   if (c->small >= 4.0 || (c->low_signal >= 3.0 && c->updates >= 6.0)) hand_over(state);
   return FR_OK;
 }

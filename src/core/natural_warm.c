@@ -11,6 +11,9 @@
 #define PATIENCE 5      /* gains in a row that may be smaller */
 #define COLUMNS 64      /* of the Hessian in one unit */
 #define SCORE_PAIRS 4
+#define REFINEMENTS 4   /* Hessians at one point beyond the first */
+#define SPREAD 30.0     /* of sds in the frame of a Hessian that ask for one */
+#define HOPELESS 1000.0 /* nats by which a start may be worse than points nearer 0 */
 
 /* what the climb keeps beside loc and factor */
 typedef struct {
@@ -114,6 +117,24 @@ static void end_climb(fr_natural *state)
   state->c.at = 0.0;
 }
 
+/* Where the density at the start is hopeless beside that of points nearer 0, the best of those is where the climb begins. */
+static int draw_in(fr_natural *state, const fr_natural_spec *spec, double *origin, double *work)
+{
+  const size_t n = (size_t)state->d, W = (size_t)fr_width(4);
+  const double share[4] = {1.0, 0.5, 0.25, 0.0};
+  double *z = work, *lp = z + n * W, *rest = lp + W;
+  int best = 0;
+  for (size_t j = 0; j < n; j++)
+    for (size_t s = 0; s < 4; s++) z[j * W + s] = share[s] * origin[j];
+  int status = fr_natural_evaluate(state, spec, 4, z, lp, NULL, rest);
+  if (status != FR_OK) return status;
+  for (int s = 1; s < 4; s++)
+    if (isfinite(lp[s]) && !(lp[s] <= lp[best])) best = s;
+  if (!isfinite(lp[0]) || lp[best] > lp[0] + HOPELESS)
+    for (size_t j = 0; j < n; j++) origin[j] *= share[best];
+  return FR_OK;
+}
+
 /* The first evaluation of a round. */
 static int set_out(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
 {
@@ -123,6 +144,8 @@ static int set_out(fr_natural *state, const fr_natural_spec *spec, const climb_a
     memcpy(k->origin, state->loc, n * sizeof(double));
     memset(k->frame, 0, n * n * sizeof(double));
     for (size_t i = 0; i < n; i++) k->frame[i * n + i] = 1.0;
+    int status = draw_in(state, spec, k->origin, rest);
+    if (status != FR_OK) return status;
   }
   memset(k->x, 0, n * sizeof(double));
   int status = evaluate_at(state, spec, k, k->x, &value, g, rest);
@@ -214,6 +237,7 @@ static void keep_best(fr_natural *state, double score, double candidate, const d
   const size_t n = (size_t)state->d;
   state->c.score = score;
   state->c.best = candidate;
+  state->c.unfinished = 0.0;
   memcpy(state->best_loc, loc, n * sizeof(double));
   memcpy(state->best_factor, factor, n * n * sizeof(double));
 }
@@ -232,6 +256,7 @@ int fr_natural_score(fr_natural *state, const fr_natural_spec *spec, double *wor
     c->at = 0.0;
     c->where = c->path;
     c->misses = 0.0;
+    c->refined = 0.0;
     return FR_OK;
   }
   if (i == 0) {
@@ -250,9 +275,15 @@ int fr_natural_score(fr_natural *state, const fr_natural_spec *spec, double *wor
 
 /* ---- Hessian ---- */
 
+static void next_round(fr_natural *state, const double *loc, const double *factor);
+
 static void leave(fr_natural *state)
 {
   const size_t n = (size_t)state->d;
+  if (state->c.unfinished && state->c.round + 1.0 < FR_NATURAL_ROUNDS) {
+    next_round(state, state->best_loc, state->best_factor);
+    return;
+  }
   memcpy(state->loc, state->best_loc, n * sizeof(double));
   memcpy(state->factor, state->best_factor, n * n * sizeof(double));
   state->c.phase = state->d > FR_NATURAL_MATCHED_MAX ? FR_NATURAL_GROW : FR_NATURAL_FAR;
@@ -268,12 +299,14 @@ static void next_point(fr_natural *state, int gained)
   fr_natural_counters *c = &state->c;
   const int at_end = c->where == c->path;
   c->misses = gained ? 0.0 : c->misses + 1.0;
-  if ((at_end && gained && c->small >= PATIENCE && !c->funnel) || c->misses > 2.0 || c->where < 2.0) {
+  if ((at_end && gained && c->small >= PATIENCE && !c->funnel && !c->unfinished) || c->misses > 2.0 || c->where < 2.0 ||
+      (c->unfinished && state->d > FR_NATURAL_MATCHED_MAX)) {
     leave(state);
     return;
   }
   c->where = floor(0.5 * c->where);
   c->at = 0.0;
+  c->refined = 0.0;
 }
 
 /* The frame of the Hessian: the BFGS covariance at the point, and the gradient in it. */
@@ -316,8 +349,8 @@ static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const
 }
 
 /* The lower X with X X' = a^-1 for symmetric a, which is lost. Of a negative eigenvalue the size is taken, at least 0.1; of one that is 0
- * to rounding 1, the frame's own. */
-static int inverse_factor(int d, double *a, double *out, double *work)
+ * to rounding, or below `flat` times the largest, that, and 1, the frame's own, where flat is 0. */
+static int inverse_factor(int d, double *a, double flat, double *out, double *work)
 {
   const size_t n = (size_t)d;
   for (size_t i = 0; i < n; i++) /* turned round, so that its Cholesky factor is that of the inverse */
@@ -340,50 +373,67 @@ static int inverse_factor(int d, double *a, double *out, double *work)
   if (status != FR_OK) return status;
   const double most = fmax(fabs(value[0]), fabs(value[n - 1]));
   for (size_t k = 0; k < n; k++) {
-    if (fabs(value[k]) <= 1e-10 * most) value[k] = 1.0;
+    if (fabs(value[k]) <= fmax(flat, 1e-10) * most) value[k] = flat > 0.0 ? flat * most : 1.0;
     else if (value[k] < 0.0) value[k] = fmax(-value[k], 0.1);
     for (size_t i = 0; i < n; i++) out[i * n + k] = a[k * n + i] / sqrt(value[k]);
   }
   return fr_dense_triangularise(d, out, work + n);
 }
 
-/* From the Hessian its inverse's factor in base, and the Newton point in base_gradient; *decrement is the gain that it promises. */
-static int newton(fr_natural *state, const climb_arrays *k, double *decrement, double *work)
+/* Largest over smallest entry on the diagonal of a factor. */
+static double spread_of(int d, const double *factor)
+{
+  const size_t n = (size_t)d;
+  double smallest = INFINITY, largest = 0.0;
+  for (size_t i = 0; i < n; i++) {
+    smallest = fmin(smallest, factor[i * n + i]);
+    largest = fmax(largest, factor[i * n + i]);
+  }
+  return largest / smallest;
+}
+
+/* From the Hessian its inverse's factor in base, and the Newton point in base_gradient; *decrement is the gain that it promises. Where
+ * curvatures differ so much that differences cannot tell the small ones, the Hessian is taken anew in the frame found: *again is 1 and
+ * base_gradient the gradient in it. */
+static int newton(fr_natural *state, const climb_arrays *k, double *decrement, int *again, double *work)
 {
   const size_t n = (size_t)state->d;
   double *x = work, *white = x + n, *own = white + n, *rest = own + n * n;
   fr_dense_symmetrise(state->d, k->hessian);
-  int status = inverse_factor(state->d, k->hessian, own, rest);
+  int status = inverse_factor(state->d, k->hessian, state->c.refined < REFINEMENTS ? 1e-8 : 0.0, own, rest);
   if (status != FR_OK) return status;
   fr_dense_product(state->d, FR_LOWER, k->base, own, k->hessian);
   memcpy(k->base, k->hessian, n * n * sizeof(double));
   to_frame(state->d, own, k->base_gradient, white); /* the step is base X X' g: white = X' g in the new frame */
+  *again = state->c.refined < REFINEMENTS && spread_of(state->d, own) > SPREAD;
+  if (*again) {
+    memcpy(k->base_gradient, white, n * sizeof(double));
+    return fr_vector_finite(n, k->base_gradient) && fr_vector_finite(n * n, k->base) ? FR_OK : FR_ERR_NOT_FINITE;
+  }
   *decrement = 0.5 * fr_dot(n, white, white);
   from_frame(state->d, k, k->x + (size_t)state->c.where * n, x);
   for (size_t i = 0; i < n; i++) k->base_gradient[i] = x[i] + fr_dot(i + 1, k->base + i * n, white);
   return fr_vector_finite(n, k->base_gradient) && fr_vector_finite(n * n, k->base) ? FR_OK : FR_ERR_NOT_FINITE;
 }
 
-/* Another climb, from the Newton point in the frame of the Hessian. */
-static void next_round(fr_natural *state, const climb_arrays *k)
+/* Another climb, from loc in the frame of factor. */
+static void next_round(fr_natural *state, const double *loc, const double *factor)
 {
   const size_t n = (size_t)state->d;
-  memcpy(k->origin, k->base_gradient, n * sizeof(double));
-  memcpy(k->frame, k->base, n * n * sizeof(double));
+  const climb_arrays k = layout(state);
+  memcpy(k.origin, loc, n * sizeof(double));
+  memcpy(k.frame, factor, n * n * sizeof(double));
   state->c.round += 1.0;
   state->c.path = -1.0;
   state->c.funnel = 0.0;
+  state->c.unfinished = 0.0;
   state->c.phase = FR_NATURAL_CLIMB;
 }
 
 void fr_natural_climb_again(fr_natural *state)
 {
-  const size_t n = (size_t)state->d;
-  const climb_arrays k = layout(state);
-  memcpy(k.base_gradient, state->loc, n * sizeof(double));
-  memcpy(k.base, state->factor, n * n * sizeof(double));
   keep_best(state, -INFINITY, -1.0, state->loc, state->factor);
-  next_round(state, &k);
+  next_round(state, state->loc, state->factor);
 }
 
 void fr_natural_down_the_path(fr_natural *state)
@@ -392,6 +442,7 @@ void fr_natural_down_the_path(fr_natural *state)
   state->c.phase = FR_NATURAL_HESSIAN;
   state->c.at = 0.0;
   state->c.misses = 0.0;
+  state->c.refined = 0.0;
   state->c.where = floor(0.5 * state->c.path);
 }
 
@@ -407,10 +458,7 @@ static int score_newton(fr_natural *state, const fr_natural_spec *spec, const cl
   if (at_point > c->score) keep_best(state, at_point, 1000.0 * c->round + c->where, x, k->base);
   if (at_newton > c->score) {
     keep_best(state, at_newton, 1000.0 * c->round + c->where, k->base_gradient, k->base);
-    if (c->slope > 0.5 && c->round + 1.0 < FR_NATURAL_ROUNDS) {
-      next_round(state, k);
-      return FR_OK;
-    }
+    c->unfinished = c->slope > 0.5;
   }
   next_point(state, c->score > before);
   return FR_OK;
@@ -421,13 +469,22 @@ int fr_natural_hessian(fr_natural *state, const fr_natural_spec *spec, double *w
   fr_natural_counters *c = &state->c;
   const climb_arrays k = layout(state);
   const int first = (int)c->at, left = state->d - first, some = left < COLUMNS ? left : COLUMNS;
-  if (first > state->d) return score_newton(state, spec, &k, work);
+  if (first > state->d) {
+    c->refined = 0.0;
+    return score_newton(state, spec, &k, work);
+  }
   if (some == 0) { /* all columns are there */
+    int again = 0;
     c->at += 1.0;
-    if (newton(state, &k, &c->slope, work) != FR_OK) next_point(state, 0);
+    if (newton(state, &k, &c->slope, &again, work) != FR_OK) {
+      next_point(state, 0);
+    } else if (again) {
+      c->at = 0.0;
+      c->refined += 1.0;
+    }
     return FR_OK;
   }
-  if (first == 0 && begin_hessian(state, &k, work) != FR_OK) {
+  if (first == 0 && c->refined == 0.0 && begin_hessian(state, &k, work) != FR_OK) {
     next_point(state, 0);
     return FR_OK;
   }
