@@ -89,7 +89,7 @@ FR_INLINE double student_t_lanes(const double *v, const double *k, double *d, ui
   double near = zz * (1.0 - 0.5 * t) * (1.0 + k[1]), far = (v[1] + 1.0) * log1p_t, dz = -(1.0 + k[1]) * z / (1.0 + t);
   *odd = fr_mask_above(t, FR_HUGE_SQUARE);
   d[0] = dz * k[3];
-  d[1] = k[2] + 0.5 * (fr_pick(fr_mask_negative(t - FR_T_SERIES), t_excess(t), share - log1p_t) + k[1] * share);
+  d[1] = k[2] + 0.5 * (fr_pick(fr_mask_negative(t - FR_T_SERIES), fr_t_excess(t), share - log1p_t) + k[1] * share);
   d[2] = -d[0];
   d[3] = -(1.0 + z * dz) * k[3];
   return k[0] - k[4] - 0.5 * fr_pick(fr_mask_negative(t - FR_T_SMALL), near, far);
