@@ -22,8 +22,6 @@ static const fr_dist *find_dist(SEXP name)
   return dist;
 }
 
-static long event_size(int event, int K) { return event == FR_MATRIX ? (long)K * K : event == FR_VECTOR ? K : 1; }
-
 static SEXP set_names(SEXP x, int n, const char *const *names)
 {
   SEXP s = PROTECT(Rf_allocVector(STRSXP, n));
@@ -102,7 +100,7 @@ SEXP fullrank_dist_table(void)
 /* A copy in C's layout: vector events of an N x K matrix become contiguous. */
 static const double *read_events(SEXP x, const char *what, int event, int K)
 {
-  long size = event_size(event, K), len = (long)Rf_xlength(x), N = size ? len / size : 0;
+  long len = (long)Rf_xlength(x), size = fr_event_size(event, K, len), N = size ? len / size : 0;
   if (!Rf_isNumeric(x) || N < 1 || len != N * size) Rf_error("internal: `%s` is not of events of size %d", what, K);
   const double *from = REAL(PROTECT(Rf_coerceVector(x, REALSXP)));
   double *to = fr_work((size_t)len);
@@ -119,18 +117,18 @@ static void read_args(dist_call *call, SEXP args)
     Rf_error("internal: '%s' takes a list of %d arguments", dist->name, dist->n_args);
   for (int a = 0; a < dist->n_args; a++) {
     SEXP arg = VECTOR_ELT(args, a);
-    long size = event_size(dist->arg[a].event, call->K), events;
+    long size = fr_event_size(dist->arg[a].event, call->K, (long)Rf_xlength(arg)), events;
     call->arg[a] = NULL;
     call->arg_len[a] = call->stride[a] = 0;
     if (arg == R_NilValue) continue;
     call->arg[a] = read_events(arg, dist->arg[a].name, dist->arg[a].event, call->K);
     call->arg_len[a] = (long)Rf_xlength(arg);
     events = call->arg_len[a] / size;
-    call->stride[a] = events > 1 ? size : 0;
+    call->stride[a] = events > 1 || dist->arg[a].event == FR_WHOLE ? size : 0;
     if (events > call->N) call->N = events;
   }
   for (int a = 0; a < dist->n_args; a++)
-    if (call->stride[a] && call->arg_len[a] != call->N * call->stride[a])
+    if (call->stride[a] && dist->arg[a].event != FR_WHOLE && call->arg_len[a] != call->N * call->stride[a])
       Rf_error("internal: '%s' has %ld events of `%s`, not 1 or %ld", dist->name, call->arg_len[a] / call->stride[a],
                dist->arg[a].name, call->N);
 }
@@ -161,7 +159,7 @@ static void read_call(dist_call *call, SEXP name, SEXP x, SEXP args)
   call->K = event_of_value(call->dist, x, args);
   call->x = read_events(x, "x", call->dist->event, call->K);
   call->x_len = (long)Rf_xlength(x);
-  long size = event_size(call->dist->event, call->K), events = call->x_len / size;
+  long size = fr_event_size(call->dist->event, call->K, 0), events = call->x_len / size;
   call->N = events;
   read_args(call, args);
   if (events != 1 && events != call->N) Rf_error("internal: `x` has %ld events, not 1 or %ld", events, call->N);
@@ -170,12 +168,15 @@ static void read_call(dist_call *call, SEXP name, SEXP x, SEXP args)
 /* Argument a of event i, for the functions that see one event. */
 static void event_args(const dist_call *call, long i, const double **arg)
 {
-  for (int a = 0; a < call->dist->n_args; a++) arg[a] = call->arg[a] ? call->arg[a] + i * call->stride[a] : NULL;
+  for (int a = 0; a < call->dist->n_args; a++) {
+    long at = call->dist->arg[a].event == FR_WHOLE ? 0 : i * call->stride[a];
+    arg[a] = call->arg[a] ? call->arg[a] + at : NULL;
+  }
 }
 
 static const double *event_x(const dist_call *call, long i)
 {
-  long size = event_size(call->dist->event, call->K);
+  long size = fr_event_size(call->dist->event, call->K, 0);
   return call->x + (call->x_len > size ? i * size : 0);
 }
 
@@ -303,7 +304,7 @@ static void scatter_events(const double *from, long len, long size, int event, d
 static double visit_events(const dist_call *call, long first, long N, const double *x, SEXP gradient)
 {
   const fr_dist *dist = call->dist;
-  long size = event_size(dist->event, call->K);
+  long size = fr_event_size(dist->event, call->K, 0);
   const double *arg[FR_DIST_MAX_ARGS];
   double *bar[1 + FR_DIST_MAX_ARGS] = {NULL}, *work = fr_work(fr_dist_work(call->dist, call->K));
   long len[1 + FR_DIST_MAX_ARGS] = {call->N * size};
@@ -320,14 +321,14 @@ static double visit_events(const dist_call *call, long first, long N, const doub
     if (!bar[j]) continue;
     if (j == 0 && call->x_len == size)
       for (long i = 0; i < call->N * size; i++) gradient_of(gradient, 0)[i % size] += bar[0][i];
-    else scatter_events(bar[j], len[j], event_size(event, call->K), event, gradient_of(gradient, j));
+    else scatter_events(bar[j], len[j], fr_event_size(event, call->K, len[j]), event, gradient_of(gradient, j));
   }
   return lp;
 }
 
 static void event_log_prob(const dist_call *call, SEXP out)
 {
-  long size = event_size(call->dist->event, call->K);
+  long size = fr_event_size(call->dist->event, call->K, 0);
   double *x = fr_work((size_t)(call->N * size));
   for (long i = 0; i < call->N; i++) memcpy(x + i * size, event_x(call, i), (size_t)size * sizeof(double));
   for (long i = 0; i < call->N; i++)
@@ -401,7 +402,7 @@ SEXP fullrank_dist_sample(SEXP name, SEXP n, SEXP args, SEXP K, SEXP seed, SEXP 
   read_single(&call, name, args, K);
   if (call.N != 1 && (call.dist->event != FR_SCALAR || call.N != draws)) Rf_error("internal: %ld events of arguments", call.N);
   const fr_dist *dist = call.dist;
-  long size = event_size(dist->event, call.K);
+  long size = fr_event_size(dist->event, call.K, 0);
   double *work = fr_work(fr_dist_work(call.dist, call.K)), *event = fr_work((size_t)size);
   SEXP out = PROTECT(dist->event == FR_VECTOR ? Rf_allocMatrix(REALSXP, draws, call.K)
                      : dist->event == FR_MATRIX ? Rf_alloc3DArray(REALSXP, call.K, call.K, draws)
@@ -425,7 +426,7 @@ SEXP fullrank_dist_mean(SEXP name, SEXP args, SEXP K)
   if (call.N != 1) Rf_error("internal: %ld events of arguments", call.N);
   event_args(&call, 0, arg);
   SEXP out = PROTECT(call.dist->event == FR_MATRIX ? Rf_allocMatrix(REALSXP, call.K, call.K)
-                                                   : Rf_allocVector(REALSXP, event_size(call.dist->event, call.K)));
+                                                   : Rf_allocVector(REALSXP, fr_event_size(call.dist->event, call.K, 0)));
   call.dist->mean(call.K, arg, REAL(out), fr_work(fr_dist_work(call.dist, call.K)));
   UNPROTECT(1);
   return out;

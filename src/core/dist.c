@@ -18,5 +18,5 @@ const fr_dist *fr_dist_find(const char *name)
 size_t fr_dist_work(const fr_dist *dist, int K)
 {
   size_t k = (size_t)(K > 0 ? K : 1);
-  return 4 * k + (size_t)dist->work_matrices * k * k;
+  return 4 * k + (size_t)dist->work_matrices * k * k; /* matrices behind the vectors: matrix_of() */
 }

@@ -1,4 +1,5 @@
-/* dist_events.h: what densities of events (fr_event_fn in dist.h) share. */
+/* dist_events.h: what densities of events share. Layouts are those of fr_event_fn in dist.h: matrices K x K,
+ * column-major; where `bar` is 0 nothing is added, be the partials infinite or not. */
 #ifndef FR_DIST_EVENTS_H
 #define FR_DIST_EVENTS_H
 
@@ -23,6 +24,15 @@ FR_INLINE double sum_of(int K, const double *x)
 FR_INLINE double add_edge(double sum, double part)
 {
   return (sum == INFINITY && part == -INFINITY) || (sum == -INFINITY && part == INFINITY) ? -INFINITY : sum + part;
+}
+
+/* Matrix number m of a density's workspace, behind its vectors: see fr_dist_work. */
+FR_INLINE double *matrix_of(int K, double *work, int m) { return work + 4 * (size_t)K + (size_t)m * (size_t)K * (size_t)K; }
+
+/* All of an event: what a sampler or a mean says of arguments that are not valid. */
+FR_INLINE void fill_event(long size, double value, double *out)
+{
+  for (long e = 0; e < size; e++) out[e] = value;
 }
 
 /* Table entries of vector and matrix arguments. */

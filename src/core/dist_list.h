@@ -14,7 +14,10 @@
   X(bernoulli) X(bernoulli_logit) X(binomial) X(binomial_logit) X(poisson) X(poisson_log) X(neg_binomial)   \
   X(neg_binomial_log) X(geometric) X(beta_binomial) X(categorical) X(categorical_logit) X(ordered_logistic) \
   X(ordered_probit)                                                                                         \
-  X(multinomial) X(multi_normal_cholesky) X(dirichlet) X(lkj_corr_cholesky)
+  X(multinomial)                                                                                            \
+  X(multi_normal) X(multi_normal_cholesky) X(multi_normal_precision) X(multi_student_t) X(dirichlet)        \
+  X(gaussian_random_walk) X(ar1) X(icar)                                                                    \
+  X(lkj_corr_cholesky) X(lkj_corr) X(wishart) X(inverse_wishart)
 
 #define FR_DIST_DECLARE(name) extern const fr_dist fr_dist_##name;
 FR_DISTS(FR_DIST_DECLARE)

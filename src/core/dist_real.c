@@ -62,15 +62,6 @@ const fr_dist fr_dist_normal = {
  * With t = z^2 / df the log density is c(df) - log(scale) - (df + 1) / 2 log1p(t). c and its derivative come
  * from series for large df; t small, log1p(t) df is taken as z^2 (1 - t / 2), so that df = Inf is normal. */
 
-#define FR_T_SMALL 1e-8
-#define FR_T_SERIES 0.01
-
-/* t / (1 + t) - log1p(t) = sum over j >= 2 of (-1)^(j - 1) (j - 1) / j t^j, t <= FR_T_SERIES */
-FR_INLINE double t_excess(double t)
-{
-  return -t * t * (1.0 / 2 - t * (2.0 / 3 - t * (3.0 / 4 - t * (4.0 / 5 - t * (5.0 / 6 - t * (6.0 / 7 - t * (7.0 / 8)))))));
-}
-
 FR_INLINE void student_t_prep(const double *v, unsigned which, unsigned need, double *k)
 {
   if (which & FR_V(1)) {
@@ -104,7 +95,7 @@ FR_INLINE double student_t_eval(const double *v, const double *k, unsigned need,
   }
   d[0] = dz * k[3];
   d[1] = 0.0;
-  if (need & FR_V(1)) d[1] = k[2] + 0.5 * ((t < FR_T_SERIES ? t_excess(t) : share - log1p_t) + k[1] * share);
+  if (need & FR_V(1)) d[1] = k[2] + 0.5 * ((t < FR_T_SERIES ? fr_t_excess(t) : share - log1p_t) + k[1] * share);
   d[2] = -d[0];
   d[3] = -(1.0 + z_dz) * k[3];
   return k[0] - k[4] - half;

@@ -24,6 +24,21 @@ double fr_digamma_step(double a, double k);
 double fr_lgamma_half(double a);
 double fr_digamma_half(double a);
 
+/* log Gamma(a + k) - log Gamma(a) - k log(a), and its derivative in a, a > 0, k >= 0; both 0 at Inf. */
+double fr_lgamma_rise(double a, double k);
+double fr_digamma_rise(double a, double k);
+
+/* Student's t with t = z^2 / df: below FR_T_SMALL df log1p(t) is z^2 (1 - t / 2), below FR_T_SERIES the following
+ * is a series. */
+#define FR_T_SMALL 1e-8
+#define FR_T_SERIES 0.01
+
+/* t / (1 + t) - log1p(t) = sum over j >= 2 of (-1)^(j - 1) (j - 1) / j t^j, t <= FR_T_SERIES */
+FR_INLINE double fr_t_excess(double t)
+{
+  return -t * t * (1.0 / 2 - t * (2.0 / 3 - t * (3.0 / 4 - t * (4.0 / 5 - t * (5.0 / 6 - t * (6.0 / 7 - t * (7.0 / 8)))))));
+}
+
 /* log(1 + x) - x for |x| <= 1/4: with v = x / (2 + x) it is 2 atanh(v) - x = -x v + 2 v^3 (1/3 + v^2/5 + ...). */
 FR_INLINE double fr_log1p_excess_small(double x)
 {
