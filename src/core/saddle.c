@@ -55,6 +55,8 @@ double fr_digamma_half(double a)
 /* With e = k / a: a (log1p(e) - e) + (k - 1/2) log1p(e) and the Stirling errors' difference. Beyond FR_RISE_LIMIT
  * both are below 1e-25 for every k that is the size of a vector. */
 #define FR_RISE_LIMIT 1e40
+/* From here on two terms of the digamma error are all of it, and their difference is taken exactly. */
+#define FR_RISE_SERIES 1e4
 
 double fr_lgamma_rise(double a, double k)
 {
@@ -69,5 +71,7 @@ double fr_digamma_rise(double a, double k)
   double e = k / a;
   if (a > FR_RISE_LIMIT) return 0.0;
   if (a < FR_SADDLE_SHAPE || e > 0.25) return fr_digamma_step(a, k) - e;
-  return fr_log1p_excess_small(e) + fr_digamma_error(a + k) - fr_digamma_error(a);
+  if (a < FR_RISE_SERIES) return fr_log1p_excess_small(e) + fr_digamma_error(a + k) - fr_digamma_error(a);
+  double b = a + k, u = e / b; /* k / (a b): the difference of 1 / a and 1 / b, and with it that of their squares */
+  return fr_log1p_excess_small(e) + u * (0.5 + (1.0 / a + 1.0 / b) / 12.0);
 }

@@ -172,6 +172,30 @@ statement_rules <- list(
     g$values[[length(g$values) + 1L]] <- list(name = name, dim = c(n, n), kind = "real")
     add_statement(g, call("~", observed_name(g, random_numbers(n, "real")), call("multi_normal_cholesky", make(g, n, "real", 1L), name)))
   },
+  # correlation and covariance matrices
+  function(g) {
+    n <- sample(2:3, 1L)
+    name <- as.name(paste0("M", length(g$values) + 1L))
+    m <- function(dim, kind = "real") make(g, dim, kind, 1L)
+    df <- call("+", n, m(integer(), "pos"))
+    dist <- pick_one(list(call("lkj_corr", m(integer(), "pos"), dim = n), call("wishart", df, spd(g, n, m)), call("inverse_wishart", df, spd(g, n, m))))
+    add_statement(g, call("~", name, dist))
+    g$values[[length(g$values) + 1L]] <- list(name = name, dim = c(n, n), kind = "real")
+    add_statement(g, call("~", observed_name(g, random_numbers(n, "real")), call(pick_one(c("multi_normal", "multi_normal_precision")), m(n), name)))
+  },
+  # vectors
+  function(g) {
+    n <- sample(2:4, 1L)
+    name <- as.name(paste0("w", length(g$values) + 1L))
+    m <- function(dim, kind = "real") make(g, dim, kind, 1L)
+    L <- call("t", call("chol", spd(g, n, m)))
+    dist <- pick_one(list(call("gaussian_random_walk", m(integer(), "pos"), dim = n), call("ar1", call("-", call("*", 1.8, m(integer(), "unit")), 0.9), m(integer(), "pos"), dim = n),
+                          call("multi_student_t", call("+", 1, m(integer(), "pos")), m(n), L), call("multi_normal", m(n), spd(g, n, m)), call("icar", seq_len(n - 1L), 2:n)))
+    left <- if (stats::runif(1) < 0.5) name else observed_name(g, random_numbers(n, "real"))
+    if (!identical(left, name)) dist$dim <- NULL
+    add_statement(g, call("~", left, dist))
+    if (identical(left, name)) g$values[[length(g$values) + 1L]] <- list(name = name, dim = n, kind = "real")
+  },
   function(g) add_statement(g, call("~", make(g, some_n()), call("normal", make(g, integer()), make(g, integer(), "pos")))),
   # x[t] <- f(x[t - 1], ...), with one lag or two
   function(g) {

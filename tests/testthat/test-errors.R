@@ -183,6 +183,8 @@ test_that("values and draws", {
   expect_error(f$constrain(matrix(0, 2, 2)), "takes one point")
   expect_error(log_density(3), "`m` must be a model")
   expect_error(simulate(model({ a ~ flat() }), 1), "`a` has no proper prior to draw from \\(`flat\\(\\)`\\)")
+  expect_error(svi_step(3, adam()), "`g` must be a guide, made by guide\\(\\)")
+  expect_error(diagnostics(3), "diagnostics\\(\\) takes a fit, made by fullrank\\(\\), not an object of class numeric")
   fit <- fullrank(model({ a ~ normal(0, 1) }), seed = 1, steps = 5)
   expect_error(simulate(fit, 1), "no observed site to replicate")
 })

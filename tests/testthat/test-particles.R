@@ -39,6 +39,14 @@ particle_models <- function() {
       k ~ zero_inflated(q, poisson_log(mu[2] + X[, 2]))
       c ~ ordered_logistic(X[, 3] * mu[1], cut)
     }),
+    matrices = model({
+      Sigma ~ inverse_wishart(4, diag(2))
+      R ~ lkj_corr(2, dim = 3)
+      w ~ ar1(0.5, Sigma[1, 1], dim = 5)
+      mu ~ multi_normal(c(0, 0), Sigma)
+      Y ~ multi_normal(mu, Sigma)
+      target(log_det(R) + dot(w, w))
+    }),
     process = model({
       r ~ lognormal(0, 1)
       f ~ normal(0, 1, dim = 10)
@@ -82,7 +90,7 @@ test_that("the order of rows changes the answer by rounding alone", {
   set.seed(10)
   at <- sample.int(d$n)
   shuffled <- modifyList(d, list(X = d$X[at, ], g = d$g[at], k = d$k[at], y = d$y[at], z = d$z[at], c = d$c[at], Y = d$Y[sample.int(10L), ]))
-  for (name in c("glmm", "wrapped", "events")) {
+  for (name in c("glmm", "wrapped", "events", "matrices")) {
     a <- fullrank:::compile_model(all$models[[name]], d)
     b <- fullrank:::compile_model(all$models[[name]], shuffled)
     z <- matrix(rnorm(9 * a$program$d, 0, 0.5), 9)
