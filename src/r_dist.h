@@ -11,8 +11,8 @@ SEXP fullrank_dist_table(void);
 
 /* Log densities, the data's part included, through the kernels that programs run. `args` is a list in the
  * table's order. Scalar events: x and arguments of length 1 or n. Vector events: x of length K or N x K,
- * vector arguments of length K or N x K, matrices K x K or K x K x N, scalars of length 1 or N; matrix events:
- * x K x K or K x K x N. `width` is the number of particles that a scalar kernel handles at once (1, or a
+ * vector arguments of length K or N x K, matrices K x K or K x K x N, scalars of length 1 or N, whole arguments of any
+ * length, the same for all events; matrix events: x K x K or K x K x N. `width` is the number of particles that a scalar kernel handles at once (1, or a
  * multiple of 8 whose lanes are copies); with more than one, log_prob and the entries of gradient are matrices
  * with one row a lane. Gives list(log_prob, total, gradient, total_gradient): total is the sum as a program
  * sees it, without the data's part; the gradients (NULL unless asked for, entries x and arguments, NULL for

@@ -14,9 +14,9 @@ const fr_dist *fr_dist_find(const char *name)
   return NULL;
 }
 
-/* Some vectors beside the matrices: a residual and its solve, weights of a sampler. */
+/* Four vectors (a residual and its solves, weights of a sampler), then the matrices: matrix_of() in dist_events.h. */
 size_t fr_dist_work(const fr_dist *dist, int K)
 {
   size_t k = (size_t)(K > 0 ? K : 1);
-  return 4 * k + (size_t)dist->work_matrices * k * k; /* matrices behind the vectors: matrix_of() */
+  return 4 * k + (size_t)dist->work_matrices * k * k;
 }

@@ -31,8 +31,8 @@ enum fr_support {
   FR_SUP_NONNEGATIVE_VECTOR,/* no entry below 0, not all of them 0 */
   FR_SUP_CATEGORY,          /* 1 .. K, or 1 .. K + 1 where the K are cutpoints between categories */
   FR_SUP_ORDERED_VECTOR,    /* increasing */
-  FR_SUP_CORR_MATRIX,       /* positive definite, symmetric, 1 on the diagonal */
-  FR_SUP_COV_MATRIX,        /* positive definite, symmetric */
+  FR_SUP_CORR_MATRIX,       /* positive definite, symmetric, 1 on the diagonal: to rounding, see symmetric.h */
+  FR_SUP_COV_MATRIX,        /* positive definite, symmetric: to rounding */
   FR_SUP_OPEN_UNIT,         /* (0, 1) */
   FR_SUP_CORRELATION,       /* (-1, 1) */
   FR_SUP_NODES              /* numbers of elements of the value, from 1 */

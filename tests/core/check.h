@@ -30,6 +30,7 @@ void test_guide(void);
 void test_optim(void);
 void test_natural(void);
 void test_dist(void);
+void test_dist_events(void);
 void test_program(void);
 void test_scan(void);
 

@@ -42,6 +42,7 @@ static void run_all(void)
   test_optim();
   test_natural();
   test_dist();
+  test_dist_events();
   test_program();
   test_scan();
 }

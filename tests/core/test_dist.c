@@ -1,5 +1,5 @@
-/* test_dist.c: the table of distributions: lanes, modes and edges of the row kernels, strides and adjoints of
- * events, and log densities at extremes against 60-digit arithmetic (mpmath). */
+/* test_dist.c: the table of distributions: lanes, modes and edges of the row kernels, and log densities at extremes
+ * against 60-digit arithmetic (mpmath). Events are in test_dist_events.c. */
 #include "check.h"
 #include "dist.h"
 #include "saddle.h"
@@ -263,55 +263,6 @@ static void test_goldens(void)
   }
 }
 
-/* ---- events ---- */
-
-/* A density of N = 2 events with one set of arguments, against one event at a time with arguments of its own;
- * the adjoints of shared arguments are sums, bar scales them, and they are added to what is there. */
-static void check_events(const char *name, int K, const double *x, const double *const *arg)
-{
-  const fr_dist *dist = fr_dist_find(name);
-  long size = fr_event_size(dist->event, K, 1), shared[2] = {0, 0};
-  double work[64], dx[64], dx1[64], da[2][64], da1[2][64], lp1 = 0.0, w = -1.5;
-  double *darg[2] = {da[0], da[1]}, *darg1[2] = {da1[0], da1[1]}, *none[2] = {NULL, NULL};
-  int ok = 1;
-  CHECK(fr_dist_work(dist, K) <= 60);
-  for (int e = 0; e < 64; e++) {
-    dx[e] = da[0][e] = da[1][e] = 0.5;
-    dx1[e] = da1[0][e] = da1[1][e] = 0.0;
-  }
-  for (int e = 0; e < 64; e++) work[e] = GUARD;
-  double lp = dist->events(2, K, x, arg, shared, w, dist->discrete ? NULL : dx, darg, work);
-  for (size_t e = fr_dist_work(dist, K); e < 64; e++) ok = ok && work[e] == GUARD;
-  for (int i = 0; i < 2; i++)
-    lp1 += dist->events(1, K, x + i * size, arg, shared, 1.0, dist->discrete ? NULL : dx1 + i * size, darg1, work);
-  ok = ok && fabs(lp - lp1) <= 1e-13 * (1.0 + fabs(lp));
-  ok = ok && dist->events(2, K, x, arg, shared, 1.0, NULL, none, work) == lp;
-  for (int e = 0; e < 64; e++) {
-    ok = ok && (dist->discrete || fabs(dx[e] - 0.5 - w * dx1[e]) < 1e-12);
-    for (int a = 0; a < 2; a++) ok = ok && fabs(da[a][e] - 0.5 - w * da1[a][e]) < 1e-12;
-  }
-  if (!CHECK(ok)) printf("  %s\n", name);
-}
-
-static void test_events(void)
-{
-  /* what stands above a diagonal is never read */
-  static const double L[9] = {1.0, 0.5, -0.3, NAN, 0.8, 0.2, NAN, NAN, 1.2};
-  static const double loc[3] = {0.1, 0.2, 0.3}, x[6] = {1.0, 0.0, -1.0, 0.4, 0.5, 2.0};
-  static const double shares[6] = {0.2, 0.3, 0.5, 0.6, 0.1, 0.3}, conc[3] = {0.5, 1.0, 30.0};
-  static const double counts[6] = {3, 0, 7, 10, 0, 0}, ten = 10.0, eta = 1.7;
-  static const double corr[18] = {1, 0.6, 0.3, 0, 0.8, 0.4, 0, 0, 0.866, 1, 0.8, 0.1, 0, 0.6, 0.7, 0, 0, 0.7};
-  check_events("multi_normal_cholesky", 3, x, (const double *[]){loc, L});
-  check_events("dirichlet", 3, shares, (const double *[]){conc});
-  check_events("multinomial", 3, counts, (const double *[]){&ten, conc});
-  check_events("lkj_corr_cholesky", 3, corr, (const double *[]){&eta});
-  static const double categories[2] = {3, 1}, cutpoints[3] = {-1.0, 0.2, 1.5}, at = 0.4;
-  check_events("categorical", 3, categories, (const double *[]){shares});
-  check_events("categorical_logit", 3, categories, (const double *[]){loc});
-  check_events("ordered_logistic", 3, categories, (const double *[]){&at, cutpoints});
-  check_events("ordered_probit", 3, categories, (const double *[]){&at, cutpoints});
-}
-
 /* ---- the table ---- */
 
 static int has_vector_args(const fr_dist *dist)
@@ -365,6 +316,5 @@ void test_dist(void)
     if (fr_dists[i]->rows) test_rows(fr_dists[i], (uint32_t)i);
   test_zero_adjoint();
   test_goldens();
-  test_events();
   test_samples();
 }
