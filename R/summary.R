@@ -41,7 +41,14 @@
 #' fit <- fullrank(m, data = list(y = c(0.3, 1.2, -0.4, 0.8, 1.9)), seed = 1)
 #' summary(fit)
 #' as.data.frame(summary(fit))["mu", "mean"]
-#' summary(fit, importance = TRUE)
+#' # a density with light tails: the Normal's standard deviation is too small, and can be corrected
+#' light <- fullrank(model({
+#'   x ~ flat()
+#'   target(-x^4)
+#' }), seed = 1)
+#' summary(light)
+#' summary(light, importance = TRUE)
+#' c(exact = sqrt(gamma(3 / 4) / gamma(1 / 4)))
 #' @export
 summary.fullrank_fit <- function(object, seed = 1, importance = FALSE, ...) {
   no_extra_arguments("summary", ...)
