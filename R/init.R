@@ -10,8 +10,11 @@
 #' @param radius Each unconstrained coordinate is drawn from `U(-radius, radius)`.
 #' @param values A named list of values on the sites' own scale; names, shapes and supports are checked.
 #' @param fallback An init for sites that `values` does not name.
+#' @param from The init from which the climb to the mode sets out.
+#' @param iterations The most line searches of that climb.
 #' @param generate A function without arguments that returns an init; it is called anew for each start that is tried.
 #' @return An object of class `fullrank_init`.
+#' @references Nocedal (1980). Updating quasi-Newton matrices with limited storage. Mathematics of Computation 35(151), 773-782.
 #' @details
 #' * `init_to_median()`: the elementwise median of `num_samples` prior draws (15, as in Pyro). Sites of vector and matrix
 #'   distributions, and sites for which this fails (an improper prior, a median outside the support), start feasible.
@@ -21,12 +24,16 @@
 #' * `init_to_uniform()`: uniform in the unconstrained space.
 #' * `init_to_value()`: given values.
 #' * `init_to_generated()`: another init each time.
+#' * `init_to_mode()`: the posterior mode in the unconstrained space, Jacobian included, found by L-BFGS from the start that `from` gives and polished by Newton's
+#'   method (whose Hessians cost 2 d gradients each): a local mode where there are several. (`natural()` looks for it by itself; this is for the other optimisers, and for using the mode.) Where the density has no mode, as that of a
+#'   hierarchy whose scale may go to 0 has none, or where it is not strictly concave, a message says so and the start is that of `from`. Pyro has no such function.
 #' @examples
 #' m <- model({
 #'   mu ~ normal(0, 10)
 #'   y  ~ normal(mu, 1)
 #' })
 #' guide(m, list(y = c(1.2, 0.7)), init = init_to_value(list(mu = 1)))$loc
+#' guide(m, list(y = c(1.2, 0.7)), init = init_to_mode())$loc
 #' @name init
 NULL
 
@@ -67,6 +74,12 @@ init_to_generated <- function(generate) {
   new_init("generated", generate = generate)
 }
 
+#' @rdname init
+#' @export
+init_to_mode <- function(from = init_to_median(), iterations = 2000) {
+  new_init("mode", from = check_init(from, "from"), iterations = check_number(iterations, "iterations", 1, 1e9, whole = TRUE))
+}
+
 check_init <- function(init, name = "init") {
   if (is.function(init)) init <- init()
   if (is.list(init) && !inherits(init, "fullrank_init")) init <- init_to_value(init)
@@ -87,6 +100,7 @@ print.fullrank_init <- function(x, ...) {
 # z at which the fit starts, with a finite log density and gradient. `attempts` starts of the init itself, then
 # uniform ones.
 find_start <- function(compiled, init, seed, attempts = 20L, uniform = 80L) {
+  if (init$name == "mode") return(find_mode(compiled, init, find_start(compiled, init$from, seed)))
   if (init$name == "value") check_values(compiled, init$values)
   first <- NULL
   for (k in seq_len(attempts + uniform)) {
@@ -110,7 +124,52 @@ fail_start <- function(compiled, z) {
        call. = FALSE)
 }
 
+# Nats that the quadratic model of the density may still promise at a mode.
+mode_nats <- 1e-10
+
+# L-BFGS to near a mode, Newton's method to the mode: where parameters have very different scales the former stops early without
+# knowing, while the Hessian tells.
+find_mode <- function(compiled, init, start) {
+  out <- .Call(fullrank_mode, compiled$program, start, init$iterations)
+  if (out$interrupted) stop("The search for the mode was interrupted.", call. = FALSE)
+  mode <- newton_mode(compiled, out$z)
+  if (!is.null(mode)) return(mode)
+  message(sprintf("init_to_mode() has found no mode: in up to %s iterations the log density went from %s to %s and could still rise. The start is that of `from`.",
+                  big(init$iterations), format(signif(log_joint(compiled, as_points(start)), 4)), format(signif(out$value, 4))))
+  start
+}
+
+# NULL where the density is not strictly concave on the way, or Newton's method does not arrive.
+newton_mode <- function(compiled, z, most = 30L) {
+  at <- function(points) .Call(fullrank_program_eval, compiled$program, as_points(points), TRUE, FALSE)
+  d <- length(z)
+  h <- 1e-4 * pmax(1, abs(z))
+  here <- at(z)
+  for (k in seq_len(most)) {
+    g <- here$gradient[1L, ]
+    around <- at(rbind(matrix(z, d, d, byrow = TRUE) + diag(h, d), matrix(z, d, d, byrow = TRUE) - diag(h, d)))$gradient
+    curvature <- (around[d + seq_len(d), , drop = FALSE] - around[seq_len(d), , drop = FALSE]) / (2 * h)
+    if (!all(is.finite(c(g, curvature)))) return(NULL)
+    scale <- suppressWarnings(1 / sqrt(diag(curvature))) # of one coordinate, the others held
+    if (!all(is.finite(scale))) return(NULL)
+    root <- tryCatch(chol(scale * (curvature + t(curvature)) / 2 * rep(scale, each = d)), error = function(e) NULL)
+    if (is.null(root)) return(NULL)
+    white <- backsolve(root, scale * g, transpose = TRUE)
+    if (sum(white^2) / 2 < mode_nats) return(z)
+    step <- scale * backsolve(root, white)
+    for (length in 2^-(0:20)) {
+      there <- at(z + length * step)
+      if (isTRUE(there$log_prob >= here$log_prob - 1e-12 * abs(here$log_prob)) && all(is.finite(there$gradient))) break
+    }
+    z <- z + length * step
+    here <- there
+    h <- 1e-3 * scale
+  }
+  NULL
+}
+
 start_once <- function(compiled, init, seed) {
+  if (init$name == "mode") return(find_mode(compiled, init, start_once(compiled, init$from, seed)))
   if (init$name == "generated") {
     init <- check_init(init$generate(), "generate()")
     if (init$name == "value") check_values(compiled, init$values)

@@ -1,7 +1,7 @@
 #' Print a fit
 #'
-#' The verdict comes first: whether the fit has converged and, when it has not, what to do. Then the ELBO with its Monte Carlo error, k-hat
-#' with its meaning, and the [summary()][summary.fullrank_fit].
+#' The verdict comes first: whether the fit has converged and, when it has not, what to do. Then what else must be known (draws whose density is not
+#' finite, starts that disagree), the ELBO with its Monte Carlo error, k-hat with its meaning, and the [summary()][summary.fullrank_fit].
 #'
 #' @param x A fit or a guide.
 #' @param n How many parameters to print.
@@ -18,7 +18,7 @@
 print.fullrank_fit <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
   print_verdict(x)
-  print(summary.fullrank_fit(x), n = n)
+  print(without_cautions(summary.fullrank_fit(x)), n = n)
   invisible(x)
 }
 
@@ -54,21 +54,28 @@ verdict_text <- function(fit) {
   cost <- sprintf("%s (%s, %s)", count_of(fit$steps, "step"), count_of(fit$gradient_evaluations, "gradient evaluation"), format_seconds(fit$seconds))
   go_on <- "Go on with update(fit), or with update(fit, steps = 5000)."
   switch(if (is.character(fit$status)) fit$status[1L] else "",
-    converged = paste0("Converged after ", cost, ": ", gap_text(fit), "."),
+    converged = if (!isTRUE(is.finite(fit$gap))) unknown_text(fit, cost) else paste0("Converged after ", cost, ": ", gap_text(fit), "."),
     budget_exhausted = paste0("NOT CONVERGED: the budget ran out after ", cost, "; ", gap_text(fit), ". ", go_on),
     fixed_steps = fixed_text(fit, cost, go_on),
     interrupted = paste0("NOT CONVERGED: interrupted after ", cost, "; ", gap_text(fit), ". ", go_on),
     diverged = paste0("DIVERGED, not converged: too many evaluations were not finite", worst_site(fit), "; after ", cost,
                       " the last good guide is returned. Check that statement, or give a start near the posterior ",
                       "(init = init_to_value(...))", if (!is.null(fit$optimizer$lr)) ", or lower the optimiser's lr", "."),
-    paste0("NOT CONVERGED, as far as is known: the fit's status is ", deparse(fit$status)[1L], " after ", cost, ".")
+    unknown_text(fit, cost)
   )
 }
 
+unknown_text <- function(fit, cost) {
+  paste0("NOT CONVERGED, as far as is known: the fit's status is ", deparse(fit$status)[1L], " after ", cost,
+         if (!isTRUE(is.finite(fit$gap))) ", and its distance to the optimum is not known", ".")
+}
+
+within_tolerance <- function(fit) {
+  isTRUE(is.finite(fit$gap) && is.finite(fit$gap_se) && max(fit$gap, 0) + 3 * fit$gap_se < fit$settings$tol)
+}
+
 fixed_text <- function(fit, cost, go_on) {
-  tol <- fit$settings$tol
-  near <- is.finite(fit$gap) && is.finite(fit$gap_se) && !is.null(tol) && max(fit$gap, 0) + 3 * fit$gap_se < tol
-  if (near) return(paste0("Stopped as asked after ", cost, ", within the tolerance of ", format(tol), " nats: ", gap_text(fit), "."))
+  if (within_tolerance(fit)) return(paste0("Stopped as asked after ", cost, ", within the tolerance of ", format(fit$settings$tol), " nats: ", gap_text(fit), "."))
   paste0("NOT KNOWN TO HAVE CONVERGED: stopped as asked after ", cost, "; ", gap_text(fit), ". ", go_on)
 }
 
@@ -94,4 +101,25 @@ warning_lines <- function(fit) {
       sprintf("Evaluations that were not finite during the fit: %s.", paste(sprintf("%s in `%s`", big(bad), names(bad)), collapse = ", "))
     }
   )
+}
+
+# What stands above a table of a fit that is not known to be good; nothing when it is.
+caution_lines <- function(fit) {
+  if (!inherits(fit, "fullrank_fit")) return(NULL)
+  arrived <- (identical(fit$status, "converged") && isTRUE(is.finite(fit$gap))) || (identical(fit$status, "fixed_steps") && within_tolerance(fit))
+  poor <- !weights_are_flat(fit) && !isTRUE(fit$khat <= 0.7)
+  c(if (!arrived) verdict_text(fit), grep("^WARNING", c(warning_lines(fit), restart_lines(fit)), value = TRUE),
+    if (poor) paste("k-hat", khat_text(fit$khat, fit$log_weight_sd)))
+}
+
+# For a print that has said it already.
+without_cautions <- function(summary) {
+  summary$cautions <- NULL
+  summary
+}
+
+print_cautions <- function(x) {
+  if (!length(x$cautions)) return(invisible())
+  for (line in x$cautions) wrap(line)
+  cat("\n")
 }

@@ -20,7 +20,8 @@ summary.fullrank_regression <- function(object, seed = 1, importance = FALSE, ..
   source <- summary_source(object, seed, importance)
   rows <- rbind(coefficient_rows(object, source), cutpoint_rows(object, source), summary_rows(g, source))
   new_summary(rows, source, c("summary.fullrank_regression", "summary.fullrank_fit"),
-              sections = summary_sections(object, rows), lines = description_lines(object))
+              sections = summary_sections(object, rows), lines = description_lines(object),
+              cautions = caution_lines(object))
 }
 
 coefficient_rows <- function(object, source) {
@@ -102,6 +103,7 @@ description_lines <- function(object) {
 #' @export
 print.summary.fullrank_regression <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
+  print_cautions(x)
   for (line in x$lines) wrap(line)
   for (title in names(x$sections)) {
     rows <- x$table[x$sections[[title]], , drop = FALSE]
@@ -118,6 +120,6 @@ print.summary.fullrank_regression <- function(x, n = 20, ...) {
 print.fullrank_regression <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
   print_verdict(x)
-  print(summary.fullrank_regression(x), n = n)
+  print(without_cautions(summary.fullrank_regression(x)), n = n)
   invisible(x)
 }

@@ -24,7 +24,7 @@
 #' @param x What `summary()` returned.
 #' @param n How many rows to print.
 #' @param row.names,optional,... Not used.
-#' @return An object of class `summary.fullrank_fit` with a print method. `as.data.frame()` gives the table: columns
+#' @return An object of class `summary.fullrank_fit` with a print method, which leads with the verdict when the fit is not known to be good. `as.data.frame()` gives the table: columns
 #'   `variable`, `mean`, `sd`, `5%`, `50%`, `95%` and `mcse` (NA where the row is deterministic), its row names the variables
 #'   too. `$errors` is a data frame like it with the Monte Carlo standard errors of the columns `mean` to `95%`. Of corrected summaries `$khat`, `$log_weight_sd`
 #'   and `$ess` (effective number of draws) are those of the weights used.
@@ -41,12 +41,19 @@
 #' fit <- fullrank(m, data = list(y = c(0.3, 1.2, -0.4, 0.8, 1.9)), seed = 1)
 #' summary(fit)
 #' as.data.frame(summary(fit))["mu", "mean"]
-#' summary(fit, importance = TRUE)
+#' # a density with light tails: the Normal's standard deviation is too small, and can be corrected
+#' light <- fullrank(model({
+#'   x ~ flat()
+#'   target(-x^4)
+#' }), seed = 1)
+#' summary(light)
+#' summary(light, importance = TRUE)
+#' c(exact = sqrt(gamma(3 / 4) / gamma(1 / 4)))
 #' @export
 summary.fullrank_fit <- function(object, seed = 1, importance = FALSE, ...) {
   no_extra_arguments("summary", ...)
   source <- summary_source(object, seed, importance)
-  new_summary(summary_rows(checked_guide(object), source), source, "summary.fullrank_fit")
+  new_summary(summary_rows(checked_guide(object), source), source, "summary.fullrank_fit", cautions = caution_lines(object))
 }
 
 #' @rdname summary.fullrank_fit
@@ -61,6 +68,7 @@ as.data.frame.summary.fullrank_fit <- function(x, row.names = NULL, optional = F
 #' @export
 print.summary.fullrank_fit <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
+  print_cautions(x)
   print_table(x$table, n, all_rows_call(x))
   print_source(x)
   invisible(x)

@@ -1,6 +1,7 @@
 /* init.c: the one table of .Call routines. */
 #include "r_dist.h"
 #include "r_guide.h"
+#include "r_mode.h"
 #include "r_natural.h"
 #include "r_program.h"
 #include "r_svi.h"
@@ -27,6 +28,7 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(fullrank_natural_start, 2),
     ROUTINE(fullrank_natural_run, 4),
     ROUTINE(fullrank_natural_step, 3),
+    ROUTINE(fullrank_mode, 3),
     /* programs */
     ROUTINE(fullrank_op_table, 0),
     ROUTINE(fullrank_program_eval, 4),

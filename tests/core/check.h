@@ -29,6 +29,7 @@ void test_tril(void);
 void test_guide(void);
 void test_optim(void);
 void test_natural(void);
+void test_mode(void);
 void test_dist(void);
 void test_dist_events(void);
 void test_program(void);

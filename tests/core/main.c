@@ -41,6 +41,7 @@ static void run_all(void)
   test_guide();
   test_optim();
   test_natural();
+  test_mode();
   test_dist();
   test_dist_events();
   test_program();

@@ -200,6 +200,70 @@ test_that("generated: called anew for each start", {
   expect_error(init_to_generated(5), "function")
 })
 
+test_that("mode: exact modes, in the unconstrained space", {
+  # the log of a gamma variable has its mode at log(shape / rate), the Jacobian included
+  m <- model({
+    rate ~ gamma(2, 3)
+    y    ~ poisson(rate)
+  })
+  expect_equal(start_of(m, list(y = c(4, 1, 3)), init = init_to_mode())[["rate"]], log((2 + 8) / (3 + 3)), tolerance = 1e-7)
+  # Normal with known variance
+  m <- model({
+    mu ~ normal(0, 2)
+    y  ~ normal(mu, 1)
+  })
+  expect_equal(start_of(m, list(y = c(1, 2, 4)), init = init_to_mode())[["mu"]], 7 / (3 + 1 / 4), tolerance = 1e-9)
+  # flat priors: maximum likelihood, as glm() finds it
+  m <- model({
+    b ~ flat(dim = 3)
+    n ~ poisson_log(X %*% b)
+  })
+  X <- model.matrix(~ wool + breaks, warpbreaks)
+  n <- warpbreaks$breaks %% 11
+  fit <- glm(n ~ X - 1, family = poisson(), control = list(epsilon = 1e-14))
+  expect_equal(unname(start_of(m, list(X = X, n = n), init = init_to_mode())), unname(coef(fit)), tolerance = 1e-6)
+  # where scales differ by 1e8
+  m <- model({
+    x ~ flat(dim = 5)
+    target(-sum(((x - at) / scale)^2) / 2)
+  })
+  data <- list(at = c(1e5, 1e-3, 5, -3e4, 2), scale = c(1e5, 1e-3, 1, 1e3, 1e-2))
+  expect_lt(max(abs(start_of(m, data, init = init_to_mode()) - data$at) / data$scale), 1e-4)
+})
+
+test_that("mode: from another start, the nearer of two; no mode is told", {
+  two <- model({
+    x ~ flat()
+    target(log_sum_exp(c(-(x - 5)^2 / 2, -(x + 5)^2 / 2)))
+  })
+  expect_equal(start_of(two, init = init_to_mode(list(x = 3)))[["x"]], 5, tolerance = 1e-6)
+  expect_equal(start_of(two, init = init_to_mode(init_to_value(list(x = -3))))[["x"]], -5, tolerance = 1e-6)
+  # a density that rises without end
+  funnel <- model({
+    v ~ flat()
+    x ~ normal(0, exp(v / 2), dim = 3)
+  })
+  expect_message(z <- start_of(funnel, init = init_to_mode(init_to_feasible())), "found no mode: .* could still rise")
+  expect_identical(unname(z), numeric(4))
+  linear <- model({
+    x ~ flat()
+    target(x)
+  })
+  expect_message(start_of(linear, init = init_to_mode()), "found no mode")
+  # starts that are not finite are tried again first
+  m <- model({
+    a ~ normal(2, 1)
+    target(log(a))
+  })
+  expect_equal(start_of(m, init = init_to_mode(init_to_sample()))[["a"]], 1 + sqrt(2), tolerance = 1e-7)
+  expect_equal(start_of(m, init = init_to_generated(function() init_to_mode()))[["a"]], 1 + sqrt(2), tolerance = 1e-7)
+  expect_error(init_to_mode(3), "`from` must be made by one of")
+  expect_error(init_to_mode(iterations = 0), "`iterations`")
+  expect_output(print(init_to_mode()), "init_to_mode\\(\\)")
+  fit <- fullrank(m, init = init_to_mode(), seed = 1, progress = FALSE)
+  expect_true(fit$status %in% c("converged", "diverged"))
+})
+
 test_that("arguments of the init functions are checked", {
   expect_error(init_to_median(0), "num_samples")
   expect_error(init_to_median(2.5), "num_samples.*whole")

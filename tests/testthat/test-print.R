@@ -49,6 +49,33 @@ test_that("whatever is not known to be good is not called so", {
   expect_match(text(ended(khat = 2, log_weight_sd = 1e-9)), "k-hat without meaning here")
 })
 
+test_that("the summary of a fit that is not known to be good leads with that, whatever its status", {
+  good <- list(status = "converged", gap = 0.001, gap_se = 0.001, khat = 0.3, log_weight_sd = 0.4, log_weights = rep(-8, 1000))
+  shown <- function(...) text(summary(do.call(ended, utils::modifyList(good, list(...)))))
+  expect_match(shown(), "^mean +sd")
+  expect_match(shown(status = "fixed_steps"), "^mean +sd")
+  expect_match(shown(log_weight_sd = 0.01, khat = 2), "^mean +sd")
+  expect_match(shown(status = "fixed_steps", gap = 1), "^NOT KNOWN TO HAVE CONVERGED")
+  expect_match(shown(status = "budget_exhausted"), "^NOT CONVERGED: the budget ran out")
+  expect_match(shown(status = "interrupted"), "^NOT CONVERGED: interrupted")
+  expect_match(shown(status = "diverged"), "^DIVERGED, not converged")
+  expect_match(shown(status = "fine"), "^NOT CONVERGED, as far as is known")
+  expect_match(shown(gap = NaN), "^NOT CONVERGED, as far as is known: .* distance to the optimum is not known")
+  expect_match(shown(khat = 0.9), "^k-hat 0.90, POOR")
+  expect_match(shown(khat = NA_real_, log_weight_sd = Inf), "^k-hat not available")
+  expect_match(shown(log_weights = c(-Inf, rep(-8, 999))), "^WARNING: the log density is not finite at 1 of 1,000")
+  # once only in the print of the fit
+  both <- text(do.call(ended, utils::modifyList(good, list(status = "diverged", khat = 0.9))))
+  expect_length(gregexpr("DIVERGED", both)[[1]], 1)
+  expect_length(gregexpr("POOR", both)[[1]], 1)
+  regression <- fullrank(mpg ~ wt, mtcars, seed = 1, steps = 3, progress = FALSE)
+  expect_match(text(summary(regression)), "^NOT KNOWN TO HAVE CONVERGED: .* Family: gaussian")
+  expect_length(gregexpr("NOT KNOWN", text(regression))[[1]], 1)
+  # a guide makes no claim
+  expect_match(text(summary(fit$guide)), "^mean +sd")
+  expect_identical(as.data.frame(summary(ended(status = "diverged"))), as.data.frame(summary(fit)))
+})
+
 test_that("no line is longer than the terminal, at any width", {
   long <- short_fit(model({
     a_rather_long_name_for_a_parameter_that_is_indexed_too ~ normal(0, 1, dim = 3)
