@@ -15,7 +15,7 @@
 #' @param seed A whole number, or NULL: drawn from R's own generator, so that `set.seed()` governs. The same seed gives the same bits.
 #' @param threads Threads to use, at least 1.
 #' @param progress Whether to show, on one line that is written over at most ten times a second: the phase, the step, the ELBO of the steps since the line
-#'   before with its Monte Carlo error, the latest estimate of the gap, steps a second and the time left.
+#'   before with its Monte Carlo error, the latest estimate of the gap, steps a second and, where it is known, the time left.
 #' @param verbose Whether to leave such lines standing, as messages: one a phase, or every five seconds, and the verdict. For logs.
 #' @param keep Names of deterministic values to be kept in draws and summaries.
 #' @param tol The fit has converged when the estimated distance to the optimum plus three standard errors is below this, in nats.

@@ -5,7 +5,7 @@
 #'
 #' @param x A fit.
 #' @param type Which picture; "all" puts trace, weights, correlation and the first eight marginals on one page.
-#'   * "trace": the ELBO of the steps, averaged over blocks of them, with a band of two standard errors, and the phases of [natural()][optimizers]. The dashed line is the final
+#'   * "trace": the ELBO of the steps, averaged over blocks of them, with a band of two standard errors where a block has four steps, and the phases of [natural()][optimizers]. The dashed line is the final
 #'     estimate from fresh draws. The axis shows the last part of the run: where the first blocks lie below it, the lower corner says what the ELBO came from.
 #'   * "marginals": densities are exact where an element is a monotone function of one coordinate of z, and kernel estimates from
 #'     4,000 draws elsewhere. The line below each is its central interval of 90 percent, the dot its median; the thin line is the prior that the site's statement
