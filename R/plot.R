@@ -87,7 +87,8 @@ plot_trace <- function(fit, xlab = "step", ylab = "", main = "ELBO", ylim = NULL
                          bty = "l", mgp = c(2, 0.6, 0), ...)
   panel_title(main)
   mark_phases(fit$phases)
-  band <- blocks[is.finite(blocks$se), ]
+  below <- max(0L, which(blocks$elbo < ylim[1L])) # jumps there are no noise
+  band <- blocks[is.finite(blocks$se) & seq_len(nrow(blocks)) > below, ]
   if (nrow(band)) {
     graphics::polygon(c(band$step, rev(band$step)), c(band$elbo - 2 * band$se, rev(band$elbo + 2 * band$se)), col = ink[["fill"]], border = NA)
   }
