@@ -23,7 +23,7 @@
 #'   or the observations (`elbo()`, `loo()`, `update()` without data, importance sampling) is then an error that says so.
 #' @param ... Passed on to methods.
 #' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
-#'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
+#'   "fixed_steps"; `$guide` is the fitted [guide()]; `$phases` says at which steps the phases of `natural()` began; `$version` which version made it. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
 #' @section Interrupting:
 #' An interrupt (Ctrl-C, Esc) ends the run and not the call: the fit so far is returned, with status "interrupted", and [update()][update.fullrank_fit] goes on from it.
 #' @section The verdict:

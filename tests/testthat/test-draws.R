@@ -174,6 +174,13 @@ test_that("summarise_draws, rvars and tidybayes take a fit as it is", {
   expect_gt(nrow(t), 0)
 })
 
+test_that("bayesplot takes the draws as they are", {
+  skip_if_not_installed("bayesplot")
+  x <- bayesplot::mcmc_intervals_data(posterior::as_draws_array(fit, n = 500, seed = 1), pars = c("mu", "A[2,1]"), point_est = "median")
+  values <- unclass(draws(fit, 500, seed = 1))
+  expect_equal(x$m, unname(apply(values[, c("mu", "A[2,1]")], 2, median)))
+})
+
 test_that("no generic of posterior, rstantools or loo is lost to one of the same name here", {
   ours <- getNamespaceExports("fullrank")
   expect_identical(intersect(ours, getNamespaceExports("posterior")), "entropy")
