@@ -15,7 +15,7 @@
 #' @param seed A whole number, or NULL: drawn from R's own generator, so that `set.seed()` governs. The same seed gives the same bits.
 #' @param threads Threads to use, at least 1.
 #' @param progress Whether to show, on one line that is written over at most ten times a second: the phase, the step, the ELBO of the steps since the line
-#'   before with its Monte Carlo error, the latest estimate of the gap, steps a second and the time left.
+#'   before with its Monte Carlo error, the latest estimate of the gap, steps a second and, where it is known, the time left.
 #' @param verbose Whether to leave such lines standing, as messages: one a phase, or every five seconds, and the verdict. For logs.
 #' @param keep Names of deterministic values to be kept in draws and summaries.
 #' @param tol The fit has converged when the estimated distance to the optimum plus three standard errors is below this, in nats.
@@ -25,7 +25,7 @@
 #'   draws of the prior (of `init`, where it is `init_to_sample()`, `init_to_uniform()` or `init_to_generated()`; improper priors give way to uniform draws). The one with the best ELBO is kept.
 #' @param ... Passed on to methods.
 #' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
-#'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
+#'   "fixed_steps"; `$guide` is the fitted [guide()]; `$phases` says at which steps the phases of `natural()` began; `$version` which version made it. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
 #' @section Interrupting:
 #' An interrupt (Ctrl-C, Esc) ends the run and not the call: the fit so far is returned, with status "interrupted", and [update()][update.fullrank_fit] goes on from it.
 #' @section The verdict:

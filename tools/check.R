@@ -53,9 +53,11 @@ if (!file.exists(log)) quit(status = 1L)
 # What the check found, less what says nothing about the package.
 found <- tools::check_packages_in_dir_details(logs = log, drop_ok = TRUE)
 accepted <- function(check, status, output) {
-  if (status != "NOTE") return(FALSE)
   lines <- trimws(strsplit(output, "\n")[[1]])
   lines <- lines[nzchar(lines)]
+  # in the C locale R looks for a UTF-8 one, which the machine may lack
+  if (check == "R files for syntax errors") return(all(grepl("setlocale|cannot be honored", lines)))
+  if (status != "NOTE") return(FALSE)
   switch(check,
     "CRAN incoming feasibility" =
       all(grepl("^(Maintainer:|New submission$)", lines) |
