@@ -1,7 +1,7 @@
 /* natural_matched.c: L-BFGS on fixed draws in the natural frame, and the verdict on fresh ones.
  *
  * Natural coordinates u around (loc, L): mean loc + L u_m, factor L T(u) with T = I + a symmetric matrix, scaled so that |u|^2 / 2 is
- * the KL divergence to (loc, L) to second order; the ELBO's Hessian in u is then close to -I. Four batches of P half-draws, each
+ * the KL divergence to (loc, L) to second order; the ELBO's Hessian in u is then close to -I. Batches of P half-draws, 4 to 16, each
  * whitened so that the mean of e e' is I exactly, are used as pairs loc +- L e (Burroni et al. 2024 and Giordano et al. 2024 fix
  * draws; matching their moments takes out what a quadratic log density would add to the noise).
  *
@@ -11,7 +11,8 @@
 
 #include "rng.h"
 
-#define B FR_NATURAL_BATCHES
+#define MOST FR_NATURAL_BATCHES
+#define LEAST_BATCHES 4.0
 #define MAX_PASSES 30
 #define LEAST_PAIRS 24
 #define GROWTH 2.0
@@ -19,7 +20,6 @@
 #define PASSES 0.6           /* of tol: a gap of so much should pass */
 #define AIM 0.35              /* of tol: the gap that draws are to leave */
 #define ERRORS 3.0            /* standard errors of a verdict that count as gap */
-#define FEW 1.5               /* standard errors from so few batches are too small so often: Student's t with 3 degrees of freedom */
 #define LEAST_CURVATURE 0.02  /* the ELBO's Hessian is near -I at an optimum: eigenvalues of .05 to 2.9 were met */
 #define MOST_CURVATURE 10.0
 #define SAME_FRAME 1e-3        /* twice the nats of a move that leaves the curvature's frame as it is */
@@ -33,9 +33,10 @@
 
 typedef struct {
   size_t n;
-  int batches;                    /* that the solve uses: B, or 1 while the gap is far above the noise */
+  int of;                         /* batches drawn, at most MOST */
+  int batches;                    /* of them those that the solve uses: all, or 1 while the gap is far above the noise */
   double *u, *direction;          /* n */
-  double *gradient, *best_gradient; /* B x n */
+  double *gradient, *best_gradient; /* MOST x n */
   double *s, *y;                  /* FR_NATURAL_MEMORY x n */
 } frame_arrays;
 
@@ -43,16 +44,16 @@ static size_t coordinates(int d) { return (size_t)d + (size_t)d * ((size_t)d + 1
 
 size_t fr_natural_frame_size(int d)
 {
-  return d > FR_NATURAL_MATCHED_MAX ? 0 : coordinates(d) * (2 + 2 * B + 2 * FR_NATURAL_MEMORY);
+  return d > FR_NATURAL_MATCHED_MAX ? 0 : coordinates(d) * (2 + 2 * MOST + 2 * FR_NATURAL_MEMORY);
 }
 
 static frame_arrays layout(const fr_natural *state)
 {
-  frame_arrays f = {.n = coordinates(state->d), .batches = state->c.batches > 0.0 ? (int)state->c.batches : B, .u = state->frame};
+  frame_arrays f = {.n = coordinates(state->d), .of = (int)state->c.of, .batches = (int)state->c.batches, .u = state->frame};
   f.direction = f.u + f.n;
   f.gradient = f.direction + f.n;
-  f.best_gradient = f.gradient + B * f.n;
-  f.s = f.best_gradient + B * f.n;
+  f.best_gradient = f.gradient + MOST * f.n;
+  f.s = f.best_gradient + MOST * f.n;
   f.y = f.s + FR_NATURAL_MEMORY * f.n;
   return f;
 }
@@ -60,16 +61,16 @@ static frame_arrays layout(const fr_natural *state)
 /* Workspace. The whitening factors are kept from unit to unit of a run, for the draws whose number stands in `prepared`. */
 typedef struct {
   double *prepared;  /* 1 (8 for alignment): first batch of the draws that are prepared; NaN: none */
-  double *whiten;    /* B lower d x d: e = whiten raw */
+  double *whiten;    /* MOST lower d x d: e = whiten raw */
   double *T, *T_inverse, *A, *A_raw, *M, *product; /* d x d */
   double *trial;     /* n */
-  double *gradient;  /* B x n, at the trial */
-  double *scratch;   /* (B + 1) n, directions of estimate_gap; or chunks of pairs */
+  double *gradient;  /* MOST x n, at the trial */
+  double *scratch;   /* (MOST + 1) n, directions of estimate_gap; or chunks of pairs */
 } matched_work;
 
 static size_t scratch_size(int d)
 {
-  const size_t n = (B + 1) * coordinates(d) + FR_NATURAL_MEMORY, chunk = fr_pairs_work(d, FR_NATURAL_PAIRS);
+  const size_t n = (MOST + 1) * coordinates(d) + FR_NATURAL_MEMORY, chunk = fr_pairs_work(d, FR_NATURAL_PAIRS);
   const size_t lapack = fr_dense_work(d) + (size_t)d * (size_t)d;
   const size_t two = n > chunk ? n : chunk;
   return two > lapack ? two : lapack;
@@ -78,14 +79,14 @@ static size_t scratch_size(int d)
 size_t fr_natural_matched_work(int d)
 {
   const size_t n = (size_t)d;
-  return 8 + (B + 6) * n * n + (B + 1) * coordinates(d) + scratch_size(d);
+  return 8 + (MOST + 6) * n * n + (MOST + 1) * coordinates(d) + scratch_size(d);
 }
 
 static matched_work lay_out(int d, double *work)
 {
   const size_t n = (size_t)d * (size_t)d;
   matched_work w = {.prepared = work, .whiten = work + 8};
-  w.T = w.whiten + B * n;
+  w.T = w.whiten + MOST * n;
   w.T_inverse = w.T + n;
   w.A = w.T_inverse + n;
   w.A_raw = w.A + n;
@@ -93,7 +94,7 @@ static matched_work lay_out(int d, double *work)
   w.product = w.M + n;
   w.trial = w.product + n;
   w.gradient = w.trial + coordinates(d);
-  w.scratch = w.gradient + B * coordinates(d);
+  w.scratch = w.gradient + MOST * coordinates(d);
   return w;
 }
 
@@ -109,13 +110,13 @@ static int draw_chunk(const fr_natural *state, const fr_natural_spec *spec, int 
   return some;
 }
 
-/* For each batch the inverse of the Cholesky factor of its second moments. Cost B P d^2. */
+/* For each batch the inverse of the Cholesky factor of its second moments. Cost P d^2 each. */
 static int prepare(const fr_natural *state, const fr_natural_spec *spec, const matched_work *w)
 {
   const int d = state->d;
   const size_t n = (size_t)d * (size_t)d;
   if (*w->prepared == state->c.draws) return FR_OK;
-  for (int b = 0; b < B; b++) {
+  for (int b = 0; b < (int)state->c.of; b++) {
     double *W = w->whiten + (size_t)b * n;
     fr_pairs chunk;
     memset(W, 0, n * sizeof(double));
@@ -294,7 +295,8 @@ typedef struct {
 /* U, its standard error, and floor: the gap that noise would leave if one maximised on these draws; by `held` curvature pairs. */
 static gap_estimate estimate_gap(const frame_arrays *f, int held, const double *gradient, double *work)
 {
-  double K[B][B], row[B], all = 0.0, trace = 0.0, square = 0.0, row_square = 0.0;
+  const size_t B = (size_t)f->of;
+  double K[MOST][MOST], row[MOST], all = 0.0, trace = 0.0, square = 0.0, row_square = 0.0;
   for (size_t b = 0; b < B; b++)
     fr_lbfgs_direction(f->n, held, f->s, f->y, 1.0, gradient + b * f->n, work + b * f->n, work + B * f->n);
   for (size_t i = 0; i < B; i++)
@@ -304,17 +306,17 @@ static gap_estimate estimate_gap(const frame_arrays *f, int held, const double *
     trace += K[i][i];
     for (size_t j = 0; j < B; j++) {
       all += K[i][j];
-      if (i != j) row[i] += 0.5 * (K[i][j] + K[j][i]) / (B - 1);
+      if (i != j) row[i] += 0.5 * (K[i][j] + K[j][i]) / ((double)B - 1.0);
     }
   }
-  gap_estimate out = {.U = (all - trace) / (B * (B - 1))};
+  gap_estimate out = {.U = (all - trace) / ((double)(B * (B - 1)))};
   for (size_t i = 0; i < B; i++) {
     row_square += (row[i] - out.U) * (row[i] - out.U);
     for (size_t j = i + 1; j < B; j++) square += (0.5 * (K[i][j] + K[j][i]) - out.U) * (0.5 * (K[i][j] + K[j][i]) - out.U);
   }
-  const int M = B * (B - 1) / 2;
-  out.se = fmax(2.0 * sqrt(row_square / (B - 1) / B), sqrt(square / (M - 1) / M));
-  out.floor = fmax((trace / B - out.U) / B, 0.0);
+  const double M = 0.5 * (double)(B * (B - 1));
+  out.se = fmax(2.0 * sqrt(row_square / (double)((B - 1) * B)), sqrt(square / (M - 1.0) / M));
+  out.floor = fmax((trace / (double)B - out.U) / (double)B, 0.0);
   return out;
 }
 
@@ -425,11 +427,17 @@ static int move_to(fr_natural *state, const frame_arrays *f, const double *u, co
   return FR_OK;
 }
 
-/* `by` times as many draws, but no more than GROWTH times and not so many that a verdict would take much of the budget. */
-static void grow(fr_natural_counters *c, const fr_natural_spec *spec, double by)
+static double least_pairs(int d) { return d > LEAST_PAIRS ? d : LEAST_PAIRS; }
+
+/* `by` times as many draws, but no more than GROWTH times and not so many that a verdict would take much of the budget; in as many
+ * batches as can be whitened, which tell the noise the better. */
+static void grow(fr_natural *state, const fr_natural_spec *spec, double by)
 {
-  const double most = fmax(c->pairs, 0.25 * (spec->max_gradients - c->gradients) / (2 * B));
-  c->pairs = fmin(most, ceil(c->pairs * fmax(1.0, fmin(GROWTH, by))));
+  fr_natural_counters *c = &state->c;
+  const double now = c->pairs * c->of, most = fmax(now, 0.125 * (spec->max_gradients - c->gradients));
+  const double total = fmin(most, now * fmax(1.0, fmin(GROWTH, by)));
+  c->of = fmax(LEAST_BATCHES, fmin(MOST, floor(total / least_pairs(state->d))));
+  c->pairs = fmax(c->of == MOST || c->of == LEAST_BATCHES ? 0.0 : least_pairs(state->d), ceil(total / c->of));
 }
 
 /* Back to the best guide that a verdict has seen, with more draws and no curvature. */
@@ -440,7 +448,7 @@ static void fall_back(fr_natural *state, const fr_natural_spec *spec)
   memcpy(state->factor, state->best_factor, n * n * sizeof(double));
   state->c.held = 0.0;
   state->c.left = INFINITY;
-  grow(&state->c, spec, GROWTH);
+  grow(state, spec, GROWTH);
 }
 
 /* Is the guide no worse, beyond doubt, than the best that a verdict has seen? Then it is that from now on. */
@@ -471,14 +479,15 @@ static int refuse_verdict(fr_natural *state, const fr_natural_spec *spec)
 
 /* Draws of the next batches, no fewer than now and at most GROWTH times as many. A point that is expected to pass is judged to an error
  * that lets it; otherwise the step that follows is to leave AIM tol. */
-static void more_draws(fr_natural_counters *c, const fr_natural_spec *spec)
+static void more_draws(fr_natural *state, const fr_natural_spec *spec)
 {
+  fr_natural_counters *c = &state->c;
   const double tol = spec->tol;
   if (c->bad > 0.0) return;
   double by = GROWTH;
   if (c->left < PASSES * tol) by = pow(2.0 * ERRORS * c->gap_se / (tol - c->left), 4.0 / 3.0);
   else if (isfinite(c->left)) by = c->floor * (1.0 / (AIM * tol) - 1.0 / c->left);
-  grow(c, spec, by);
+  grow(state, spec, by);
 }
 
 /* The step that the noise allows: the share that the gap before has in gap and noise together, as a filter does. So all draws so far, not
@@ -525,9 +534,9 @@ static int drift(const fr_natural *state, const frame_arrays *f, const matched_w
 /* Does the ELBO still rise along the drift, beyond the noise and by what may add up? */
 static int drifts_on(const frame_arrays *f, double tol)
 {
-  double slope[B], se;
-  for (size_t b = 0; b < B; b++) slope[b] = fr_dot(f->n, f->gradient + b * f->n, f->direction);
-  const double mean = mean_value(B, slope, &se);
+  double slope[MOST], se;
+  for (size_t b = 0; b < (size_t)f->of; b++) slope[b] = fr_dot(f->n, f->gradient + b * f->n, f->direction);
+  const double mean = mean_value(f->of, slope, &se);
   return mean > ERRORS * se && 0.5 * mean * mean > 0.1 * LITTLE * tol;
 }
 
@@ -544,7 +553,7 @@ static int probe(fr_natural *state, const fr_natural_spec *spec, frame_arrays *f
   if (c->gap < fmax(LEAST_CURVATURE * spec->tol, c->gap_se)) return FR_OK;
   for (size_t i = 0; i < n; i++) {
     f->direction[i] = 0.0;
-    for (size_t b = 1; b < B; b++) f->direction[i] += f->gradient[b * n + i] / (B - 1);
+    for (int b = 1; b < f->of; b++) f->direction[i] += f->gradient[(size_t)b * n + i] / (f->of - 1);
   }
   fr_lbfgs_direction(n, held, f->s, f->y, 1.0, f->direction, f->direction, w->scratch);
   const double length = fmax(1.0, PROBE / sqrt(fr_dot(n, f->direction, f->direction)));
@@ -559,7 +568,7 @@ static int probe(fr_natural *state, const fr_natural_spec *spec, frame_arrays *f
   memcpy(f->best_gradient, w->gradient, n * sizeof(double));
   c->best_length = length;
   remember(f, c, w->scratch, w->scratch + n);
-  f->batches = B;
+  f->batches = f->of;
   return FR_OK;
 }
 
@@ -571,28 +580,31 @@ static int passes(const fr_natural_counters *c, double tol)
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   fr_natural_counters *c = &state->c;
-  c->batches = B;
+  if (c->pairs == 0.0) {
+    c->of = LEAST_BATCHES;
+    c->pairs = least_pairs(state->d);
+  }
+  c->batches = c->of;
   frame_arrays f = layout(state);
   const matched_work w = lay_out(state->d, work);
-  double of_batch[B], value, value_se, lost;
+  double of_batch[MOST], value, value_se, lost;
   int usable;
-  if (c->pairs == 0.0) c->pairs = state->d > LEAST_PAIRS ? state->d : LEAST_PAIRS;
   c->draws = c->batch;
-  c->batch += B;
+  c->batch += c->of;
   int status = prepare(state, spec, &w);
   if (status != FR_OK) return status;
   memset(f.u, 0, f.n * sizeof(double));
-  status = evaluate(state, spec, &w, B, f.u, of_batch, f.gradient, &lost, &usable);
+  status = evaluate(state, spec, &w, f.of, f.u, of_batch, f.gradient, &lost, &usable);
   if (status != FR_OK) return status;
   if (!usable) return refuse_verdict(state, spec);
   status = drift(state, &f, &w);
   if (status != FR_OK) return status;
   fr_natural_succeed(state);
-  c->elbo = value = mean_value(B, of_batch, &value_se);
+  c->elbo = value = mean_value(f.of, of_batch, &value_se);
   if (!keep_or_fall_back(state, spec, value, value_se)) return FR_OK;
   const gap_estimate found = larger_gap(&f, (int)c->held, f.gradient, w.scratch);
   c->gap = found.U;
-  c->gap_se = FEW * found.se;
+  c->gap_se = (1.0 + 2.0 / c->of) * found.se; /* of few batches it is too small often: Student's t */
   c->floor = found.floor;
   c->judged = c->step;
   c->value = value;
@@ -600,7 +612,7 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
   /* Noise explains the gap, or it is nothing, and the guide is not on its way: otherwise the little that is left to gain may lead on
    * further, as along the throat of a funnel. */
-  const double least = c->gap - ERRORS / FEW * c->gap_se;
+  const double least = c->gap - 0.6 * ERRORS * c->gap_se;
   const int still = !drifts_on(&f, spec->tol);
   const int settled = still && (least < NOISY * c->floor || passes(c, LITTLE * spec->tol));
   if (settled && passes(c, spec->tol)) {
@@ -614,13 +626,13 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   /* Where the gap is what noise was expected to leave, a solve would fit the new noise. */
   if (still && c->bad == 0.0 && c->level > 0.0 && c->gap_se < 0.25 && least < fmax(1.3 * c->left, NOISY * c->floor)) {
     status = filter(state, &f, &w);
-    more_draws(c, spec);
+    more_draws(state, spec);
     return status;
   }
   c->phase = FR_NATURAL_SOLVE;
   c->length = 0.0;
   c->at = 0.0;
-  if (c->bad == 0.0 && least > ROUGH * B * c->floor) {
+  if (c->bad == 0.0 && least > ROUGH * c->of * c->floor) {
     c->batches = 1.0;
     c->value = of_batch[0];
   }
@@ -673,8 +685,8 @@ static int finish(fr_natural *state, const fr_natural_spec *spec, const frame_ar
   int status = move_to(state, f, f->u, w);
   if (status != FR_OK) return status;
   c->level += 1.0;
-  c->left = 1.5 * B / f->batches * c->floor; /* what is best for these draws is further off than the noise alone says */
-  if (f->batches == B) more_draws(c, spec);
+  c->left = 1.5 * f->of / f->batches * c->floor; /* what is best for these draws is further off than the noise alone says */
+  if (f->batches == f->of) more_draws(state, spec);
   c->phase = FR_NATURAL_VERDICT;
   memset(f->u, 0, f->n * sizeof(double));
   return FR_OK;
@@ -692,7 +704,7 @@ static int next_direction(fr_natural *state, const fr_natural_spec *spec, const 
     memcpy(f->direction, w->trial, f->n * sizeof(double));
     slope = fr_dot(f->n, w->trial, w->trial);
   }
-  const double floor = f->batches < B ? B * c->floor : estimate_gap(f, (int)c->held, f->gradient, w->scratch).floor;
+  const double floor = f->batches < f->of ? f->of * c->floor : estimate_gap(f, (int)c->held, f->gradient, w->scratch).floor;
   if (!(0.5 * slope >= fmax(0.5 * LITTLE * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
   const double reach = fmax(1.0, 0.5 * sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
   fr_search_start(c, slope, fmin(1.0, reach / norm));
@@ -704,7 +716,7 @@ int fr_natural_solve(fr_natural *state, const fr_natural_spec *spec, double *wor
   fr_natural_counters *c = &state->c;
   const frame_arrays f = layout(state);
   const matched_work w = lay_out(state->d, work);
-  double of_batch[B], value = NAN, value_se, lost;
+  double of_batch[MOST], value = NAN, value_se, lost;
   int usable, better, status = prepare(state, spec, &w);
   if (status != FR_OK) return status;
   if (c->length == 0.0 && !next_direction(state, spec, &f, &w)) {
