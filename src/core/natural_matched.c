@@ -27,6 +27,7 @@
 #define ROUGH 2.5            /* a gap of so many times the noise of one batch is closed by that alone at first */
 #define PROBE 0.25            /* length of a step to see the curvature by */
 #define LITTLE 0.1         /* of tol: a gap that needs no explaining by noise */
+#define SHARE 0.12            /* of all gradients so far: a verdict that took less is next to nothing */
 #define LOSS 1.0              /* nats by which a guide may be worse than the best before, beyond the noise */
 #define MAX_LOST 0.25         /* share of pairs that may be lost to values that are not finite */
 #define MAX_LOST_CONVERGED 0.01
@@ -577,6 +578,12 @@ static int passes(const fr_natural_counters *c, double tol)
   return c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < tol;
 }
 
+/* A verdict that cost next to nothing is worth another with more draws, which sees smaller slopes: unless there is next to no noise. */
+static int thorough(const fr_natural_counters *c, double tol)
+{
+  return c->floor < LITTLE * tol || 2.0 * c->pairs * c->of > SHARE * c->gradients;
+}
+
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   fr_natural_counters *c = &state->c;
@@ -615,6 +622,11 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   const double least = c->gap - 0.6 * ERRORS * c->gap_se;
   const int still = !drifts_on(&f, spec->tol);
   const int settled = still && (least < NOISY * c->floor || passes(c, LITTLE * spec->tol));
+  if (settled && passes(c, spec->tol) && !thorough(c, spec->tol)) {
+    status = filter(state, &f, &w);
+    grow(state, spec, GROWTH);
+    return status;
+  }
   if (settled && passes(c, spec->tol)) {
     status = probe(state, spec, &f, &w);
     if (status != FR_OK) return status;
