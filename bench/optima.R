@@ -97,7 +97,9 @@ true_gap <- function(g, optima, pairs = 20000) {
 
 # How far the moments of a fit are from the reference's: M, the largest |mean - reference| in sds, and S, the largest |log sd ratio|.
 moment_errors <- function(fit, reference, n = 40000, seed = 5) {
-  x <- draws(fit, n, seed = seed)[, reference$names]
+  x <- draws(fit, n, seed = seed)
+  colnames(x) <- sub(",1]", "]", colnames(x), fixed = TRUE) # an n x 1 matrix, Stan's vector
+  x <- x[, reference$names]
   c(M = max(abs(colMeans(x) - reference$mean) / reference$sd), S = max(abs(log(apply(x, 2, stats::sd) / reference$sd))))
 }
 
