@@ -21,13 +21,13 @@ fit_row <- function(name, t, seed, optima, keep) {
   bounds <- if (name %in% loose) c(0.25, 0.1) else c(0.08, 0.03)
   data.frame(case = sub("^pdb_", "", name), d = length(coef(fit)), seed, status = fit$status, gradients = fit$gradient_evaluations,
              densities = fit$density_evaluations, gap = fit$gap, gap_se = fit$gap_se, true = gap[["gap"]], true_se = gap[["se"]],
-             M = error[["M"]], S = error[["S"]], S_optimum = at_optimum[["S"]], log_weight_sd = fit$log_weight_sd, seconds = fit$seconds,
+             M = error[["M"]], S = error[["S"]], M_optimum = at_optimum[["M"]], S_optimum = at_optimum[["S"]], log_weight_sd = fit$log_weight_sd, seconds = fit$seconds,
              within = error[["M"]] <= bounds[1] && abs(error[["S"]] - at_optimum[["S"]]) <= bounds[2] && gap[["gap"]] <= 0.05)
 }
 
 line <- function(r) {
-  sprintf("| %s | %d | %d | %s | %s | %s | %.4f (%.4f) | %.4f (%.4f) | %.3f | %.3f | %.3f | %.2f | %.2f | %s |", r$case, r$d, r$seed, r$status,
-          format(r$gradients, big.mark = ","), format(r$densities, big.mark = ","), r$gap, r$gap_se, r$true, r$true_se, r$M, r$S, r$S_optimum,
+  sprintf("| %s | %d | %d | %s | %s | %s | %.4f (%.4f) | %.4f (%.4f) | %.3f (%.3f) | %.3f (%.3f) | %.2f | %.2f | %s |", r$case, r$d, r$seed, r$status,
+          format(r$gradients, big.mark = ","), format(r$densities, big.mark = ","), r$gap, r$gap_se, r$true, r$true_se, r$M, r$M_optimum, r$S, r$S_optimum,
           r$log_weight_sd, r$seconds, if (r$within) "yes" else "no")
 }
 
@@ -49,8 +49,8 @@ main <- function() {
             "`gap` is what the fit says (with its error), `true gap` the ELBO of the best of long runs less that of the fit. M is the largest |mean - reference| in",
             "sds, S the largest |log sd ratio|, beside S at the optimum. `within`: M <= 0.08 (hierarchical models and the GP: 0.25), S within 0.03 (0.1) of the",
             "optimum's and a true gap <= 0.05.", "",
-            "| case | d | seed | status | gradients | densities alone | gap | true gap | M | S | S at the optimum | log weights' sd | seconds | within |",
-            "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|", vapply(split(rows, seq_len(nrow(rows))), line, ""), "",
+            "| case | d | seed | status | gradients | densities alone | gap | true gap | M (at the optimum) | S (at the optimum) | log weights' sd | seconds | within |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|---|", vapply(split(rows, seq_len(nrow(rows))), line, ""), "",
             sprintf("%d of %d runs are within; %d \"converged\"; the median gradients of a case are %s at most.", sum(rows$within), nrow(rows), sum(rows$status == "converged"),
                     format(round(max(medians)), big.mark = ",")))
   writeLines(text, file.path(results, "posteriordb.md"))
