@@ -21,7 +21,7 @@ export OMP_THREAD_LIMIT = 2
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-	  awk -F '|' '{ printf "make %-11s %s\n", $$1, $$2 }'
+	  awk -F '|' '{ printf "make %-17s %s\n", $$1, $$2 }'
 
 ## For users ------------------------------------------------------------------
 
@@ -75,7 +75,14 @@ vignettes: setup lib ## build the vignettes, into BUILD/vignettes
 	@$(WITH_LIB) Rscript tools/vignettes.R "$(OUT)/vignettes"
 
 bench: setup lib ## run the measurements in bench/
-	@for file in bench/*.R; do echo "== $$file"; $(WITH_LIB) Rscript $$file || exit 1; done
+	@for file in $(filter-out $(LONG_BENCH) $(READ_BY_BENCH), $(wildcard bench/*.R)); do echo "== $$file"; $(WITH_LIB) Rscript $$file || exit 1; done
+
+bench-convergence: setup lib ## natural() against Adam and long runs, and its verdict: an hour or more
+	@for file in $(LONG_BENCH); do echo "== $$file"; $(WITH_LIB) Rscript $$file || exit 1; done
+
+LONG_BENCH = bench/posteriordb.R bench/calibration.R bench/convergence.R
+# They read these, which do nothing of their own.
+READ_BY_BENCH = bench/targets.R bench/optima.R
 
 check-quick: setup-test ## R CMD check --as-cran without tests, vignettes and network
 	@mkdir -p "$(OUT)/check-quick"
@@ -143,5 +150,5 @@ CC = cc
 # Setting up comes before building, also under make -j.
 .NOTPARALLEL:
 .PHONY: help setup install demo test test-isa error-sites core-test asan valgrind valgrind-r document \
-  vignettes bench check-quick check check-bare check-c check-full clean setup-run setup-test copy \
+  vignettes bench bench-convergence check-quick check check-bare check-c check-full clean setup-run setup-test copy \
   lib

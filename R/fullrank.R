@@ -31,7 +31,8 @@
 #' @section The verdict:
 #' The guide is judged on draws that it has never seen (with the optimisers other than `natural()`, every 500 steps): half the squared norm
 #' of the natural gradient, estimated without bias from products of independent draws, is the distance to the optimum in nats to second
-#' order; `natural()` weighs it by the curvature that it has met. The status is "converged" only when this distance plus three
+#' order; `natural()` weighs it by the curvature that it has met, and passes no verdict while the ELBO still rises the way the guide has
+#' come. The status is "converged" only when this distance plus three
 #' standard errors is below `tol`. With `steps` given, the status is "fixed_steps" and the distance is reported all the same.
 #'
 #' A Normal describes one mode, and neither the distance nor k-hat can see another that no draw has reached. `restarts` can: the print says whether all

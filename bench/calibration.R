@@ -14,7 +14,7 @@ starts <- list(near = init_to_median(), far = init_to_uniform(radius = 4))
 fit_row <- function(name, t, start, seed, tol, optima) {
   fit <- tryCatch(quiet_fit(t, seed = seed, tol = tol, init = starts[[start]]), error = function(e) NULL)
   if (is.null(fit)) return(data.frame(target = name, start, seed, status = "error", gradients = NA, gap = NA, gap_se = NA, true = NA, true_se = NA, seconds = NA))
-  true <- true_gap(fit$guide, optima)
+  true <- true_gap(fit$guide, optima, 8000)
   data.frame(target = name, start, seed, status = fit$status, gradients = fit$gradient_evaluations, gap = fit$gap, gap_se = fit$gap_se,
              true = true[["gap"]], true_se = true[["se"]], seconds = fit$seconds)
 }

@@ -54,8 +54,11 @@ optimum <- function(name, t, seeds = 101:104, tol = 0.002, budget = 2e6) {
   file <- file.path(results, "optima.rds")
   known <- if (file.exists(file)) readRDS(file) else list()
   if (!is.null(known[[name]])) return(known[[name]])
-  if (length(coef(quiet_fit(t, seed = 1, steps = 1))) >= 500) { seeds <- seeds[1]; tol <- 0.02; budget <- 4e5 }
-  guides <- lapply(seeds, function(s) quiet_fit(t, seed = s, tol = tol, optimizer = natural(budget = budget), max_steps = 1e6)$guide)
+  if (name %in% c("pdb_dogs", "pdb_GLMM_Poisson_data")) seeds <- 101:120
+  if (length(coef(quiet_fit(t, seed = 1, steps = 1))) >= 500) { seeds <- seeds[1]; tol <- 0.005; budget <- 4e5 }
+  long_run <- function(s, init) quiet_fit(t, seed = s, init = init, tol = tol, optimizer = natural(budget = budget), max_steps = 1e6)$guide
+  guides <- lapply(seeds, long_run, init = init_to_median())
+  if (length(seeds) > 1L) guides <- c(guides, lapply(seeds[1], long_run, init = init_to_uniform(radius = 4)))
   found <- basins(guides)
   known <- if (file.exists(file)) readRDS(file) else list()
   known[[name]] <- lapply(found, function(g) unclass(g)[c("loc", "scale", "scale_tril")])
@@ -78,11 +81,37 @@ basins <- function(guides) {
   kept
 }
 
+# The optimum whose basin a guide is in: that of the nearest mean.
+nearest <- function(g, optima) {
+  distance <- vapply(optima, function(o) max(abs(o$loc - g$loc) / posterior_sd(o)), 0)
+  optima[[which.min(distance)]][c("loc", "scale", "scale_tril")]
+}
+
 # True gap of a guide to the optimum of its own basin (the nearest), with its Monte Carlo error.
 true_gap <- function(g, optima, pairs = 20000) {
-  distance <- vapply(optima, function(o) max(abs(o$loc - g$loc) / posterior_sd(o)), 0)
   best <- g
-  best[c("loc", "scale", "scale_tril")] <- optima[[which.min(distance)]][c("loc", "scale", "scale_tril")]
+  best[c("loc", "scale", "scale_tril")] <- nearest(g, optima)
   best$scale_unconstrained <- NULL
   elbo_difference(g, best, pairs)
+}
+
+# How far the moments of a fit are from the reference's: M, the largest |mean - reference| in sds, and S, the largest |log sd ratio|.
+moment_errors <- function(fit, reference, n = 40000, seed = 5) {
+  x <- draws(fit, n, seed = seed)
+  colnames(x) <- sub(",1]", "]", colnames(x), fixed = TRUE) # an n x 1 matrix, Stan's vector
+  x <- x[, reference$names]
+  c(M = max(abs(colMeans(x) - reference$mean) / reference$sd), S = max(abs(log(apply(x, 2, stats::sd) / reference$sd))))
+}
+
+# The fit with another guide.
+with_guide <- function(fit, optimum) {
+  fit$guide[names(optimum)] <- optimum
+  fit$guide$scale_unconstrained <- NULL
+  fit
+}
+
+# What a case's reference has and is not a site: deterministic values to be kept.
+derived <- function(t) {
+  have <- colnames(draws(quiet_fit(t, seed = 1, steps = 1), 2))
+  unique(sub("\\[.*", "", setdiff(t$reference$names, have)))
 }

@@ -50,6 +50,7 @@ static double *element_at(SEXP state, int element)
 static void bind(SEXP state, int d, fr_natural *out)
 {
   out->d = d;
+  out->fallen_back = 0;
   out->loc = element_at(state, LOC);
   out->factor = element_at(state, FACTOR);
   out->mean_gradient = element_at(state, MEAN_GRADIENT);

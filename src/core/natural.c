@@ -6,6 +6,8 @@
 #include "svi.h"
 #include "tril.h"
 
+#define WORSE 1.0 /* nats */
+
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 /* ---- evaluations ---- */
@@ -202,16 +204,41 @@ void fr_natural_from_guide(fr_natural *state, const fr_guide *guide)
   }
 }
 
+/* The guide as it stands; it may lie in work: d + 2 d^2 + fr_dense_work(d) */
+static void at_hand(const fr_natural *state, const double **loc, const double **factor, double *work)
+{
+  const size_t n = (size_t)state->d;
+  const int phase = (int)state->c.phase, best = state->fallen_back || (phase <= FR_NATURAL_HESSIAN && state->c.best >= 0.0);
+  *loc = best ? state->best_loc : state->loc;
+  *factor = best ? state->best_factor : state->factor;
+  if (best || phase != FR_NATURAL_SOLVE || fr_natural_point(state, state->frame, work, work + n, work + n + n * n) != FR_OK) return;
+  *loc = work;
+  *factor = work + n;
+}
+
+/* A run that ends short of its verdict has moved since its best guide was scored, and may have moved for the worse. On the same fresh
+ * draws: is what stands worse by more than WORSE nats? Then the best is the guide to give; the state goes on from where it is. */
+static int choose(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  const size_t n = (size_t)state->d;
+  const double *loc, *factor;
+  double now, best, *rest = work + n + 2 * n * n + fr_dense_work(state->d);
+  if (state->c.best < 0.0 && state->c.judged < 0.0) return FR_OK; /* there is no other */
+  at_hand(state, &loc, &factor, work);
+  if (loc == state->best_loc) return FR_OK;
+  const fr_natural_counters before = state->c;
+  int status = fr_natural_quick(state, spec, loc, factor, FR_NATURAL_PAIRS, state->c.batch, &now, rest);
+  if (status == FR_OK) status = fr_natural_quick(state, spec, state->best_loc, state->best_factor, FR_NATURAL_PAIRS, state->c.batch, &best, rest);
+  state->c = before;
+  state->fallen_back = status == FR_OK && !(now >= best - WORSE);
+  return status == FR_INTERRUPTED ? FR_OK : status;
+}
+
 int fr_natural_guide(const fr_natural *state, fr_guide *guide, double *work)
 {
   const size_t n = (size_t)state->d;
-  const int phase = (int)state->c.phase, warm = phase <= FR_NATURAL_HESSIAN && state->c.best >= 0.0;
-  const double *loc = warm ? state->best_loc : state->loc, *factor = warm ? state->best_factor : state->factor;
-  double *u_loc = work, *u_factor = u_loc + n;
-  if (phase == FR_NATURAL_SOLVE && fr_natural_point(state, state->frame, u_loc, u_factor, u_factor + n * n) == FR_OK) {
-    loc = u_loc;
-    factor = u_factor;
-  }
+  const double *loc, *factor;
+  at_hand(state, &loc, &factor, work);
   memcpy(guide->loc, loc, n * sizeof(double));
   memset(guide->tril, 0, fr_tril_size(n) * sizeof(double));
   for (size_t i = 0; i < n; i++) {
@@ -228,9 +255,14 @@ int fr_natural_points(int pairs)
   return 2 * pairs > 2 * FR_NATURAL_PAIRS ? 2 * pairs : 2 * FR_NATURAL_PAIRS;
 }
 
+static size_t choose_work(int d)
+{
+  return (size_t)d + 2 * (size_t)d * (size_t)d + fr_dense_work(d) + fr_pairs_work(d, FR_NATURAL_PAIRS);
+}
+
 size_t fr_natural_work(int d, int pairs)
 {
-  size_t n = larger(fr_natural_climb_work(d), fr_natural_steps_work(d, pairs));
+  size_t n = larger(larger(fr_natural_climb_work(d), fr_natural_steps_work(d, pairs)), choose_work(d));
   if (d > FR_NATURAL_MATCHED_MAX) return larger(n, fr_natural_grow_work(d));
   return larger(larger(n, fr_natural_match_work(d)), fr_natural_matched_work(d));
 }
@@ -280,11 +312,11 @@ int fr_natural_run(fr_natural *state, fr_natural_spec *spec, int *status, double
     if (state->c.in_a_row >= FR_NATURAL_MAX_REFUSED) {
       restore(state);
       *status = FR_RUN_DIVERGED;
-      return FR_OK;
+      return choose(state, spec, work);
     }
     if (spec->poll && spec->poll(spec->poll_data, state->c.step, *loss)) return FR_OK;
   }
   const int arrived = !spec->fixed_steps && state->c.phase == FR_NATURAL_CONVERGED;
   *status = spec->fixed_steps ? FR_RUN_FIXED_STEPS : arrived ? FR_RUN_CONVERGED : FR_RUN_BUDGET_EXHAUSTED;
-  return FR_OK;
+  return spec->fixed_steps || arrived ? FR_OK : choose(state, spec, work);
 }

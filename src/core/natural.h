@@ -18,7 +18,7 @@
 #include "guide.h"
 
 #define FR_NATURAL_MATCHED_MAX 200  /* largest d with fixed draws: each pass costs O(d^3) */
-#define FR_NATURAL_BATCHES 4        /* independent batches behind a verdict */
+#define FR_NATURAL_BATCHES 16       /* independent batches behind a verdict, at most */
 #define FR_NATURAL_MEMORY 20        /* curvature pairs kept in the natural frame */
 #define FR_NATURAL_PATH_MEMORY 30   /* ... and in the climb */
 #define FR_NATURAL_PAIRS 32         /* pairs evaluated at once */
@@ -64,7 +64,8 @@ enum fr_natural_phase {
   X(signal_loc) X(signal_factor) X(noise_loc) X(noise_factor) X(cap) X(updates) X(low_signal) /* natural-gradient steps */ \
   X(pairs)          /* of a batch of the verdict or of the growing phase */ \
   X(level)          /* solves finished */ \
-  X(batches)        /* batches that a solve uses; 0 before the first */ \
+  X(of)             /* batches of a verdict */ \
+  X(batches)        /* of them those that a solve uses */ \
   X(draws)          /* first batch of the draws that are fixed at present */ \
   X(held)           /* curvature pairs held */ \
   X(bad)            /* verdicts in a row with draws that were not finite */ \

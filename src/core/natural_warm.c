@@ -122,12 +122,13 @@ static int draw_in(fr_natural *state, const fr_natural_spec *spec, double *origi
 {
   const size_t n = (size_t)state->d, W = (size_t)fr_width(4);
   const double share[4] = {1.0, 0.5, 0.25, 0.0};
-  double *z = work, *lp = z + n * W, *rest = lp + W;
+  double *z = work, *lp = z + n * W;
   int best = 0;
   for (size_t j = 0; j < n; j++)
-    for (size_t s = 0; s < 4; s++) z[j * W + s] = share[s] * origin[j];
-  int status = fr_natural_evaluate(state, spec, 4, z, lp, NULL, rest);
+    for (size_t s = 0; s < W; s++) z[j * W + s] = share[s < 4 ? s : 0] * origin[j];
+  int status = spec->log_density(spec->model, 4, W, z, lp, NULL); /* values that are not finite are no fault of the model's here */
   if (status != FR_OK) return status;
+  state->c.densities += 4.0;
   for (int s = 1; s < 4; s++)
     if (isfinite(lp[s]) && !(lp[s] <= lp[best])) best = s;
   if (!isfinite(lp[0]) || lp[best] > lp[0] + HOPELESS)

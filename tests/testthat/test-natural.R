@@ -48,11 +48,14 @@ test_that("the optima of Pyro's models are reached from a cold start", {
   for (ref in reference$models) {
     m <- models[[ref$name]]
     if (is.null(m)) next
-    fit <- quiet_fit(m, ref_data(elbo_models[[ref$name]]$data), seed = 1)
-    expect_identical(fit$status, "converged", info = ref$name)
-    best <- ref$elbo
-    expect_gt(elbo(fit, 20000, seed = 3)$elbo, best - 0.02 - 4 * elbo(fit, 20000, seed = 3)$se - 3 * ref$elbo_se)
-    expect_lt(max(abs(coef(fit) - ref_vector(ref$loc)) / ref_vector(ref$sd)), 0.2)
+    for (seed in 1:3) {
+      fit <- quiet_fit(m, ref_data(elbo_models[[ref$name]]$data), seed = seed)
+      expect_identical(fit$status, "converged", info = ref$name)
+      at <- elbo(fit, 20000, seed = 3)
+      expect_gt(at$elbo, ref$elbo - 0.02 - 4 * at$se - 3 * ref$elbo_se)
+      # 0.02 nat leave 0.2 sd where the ELBO curves as the density does, and more where it is flatter
+      expect_lt(max(abs(coef(fit) - ref_vector(ref$loc)) / ref_vector(ref$sd)), 0.3)
+    }
   }
 })
 

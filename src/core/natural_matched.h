@@ -1,0 +1,60 @@
+/* natural_matched.h: what the files of the phase with fixed draws share: natural_matched.c (draws, objective), natural_frame.c (the
+ * natural frame, its curvature), natural_verdict.c, natural_solve.c. */
+#ifndef FR_NATURAL_MATCHED_H
+#define FR_NATURAL_MATCHED_H
+
+#include "natural_parts.h"
+
+#define LEAST_CURVATURE 0.02  /* the ELBO's Hessian is near -I at an optimum: eigenvalues of .05 to 2.9 were met */
+#define LITTLE 0.1         /* of tol: a gap that needs no explaining by noise */
+
+typedef struct {
+  size_t n;
+  int of;                         /* batches drawn, at most FR_NATURAL_BATCHES */
+  int batches;                    /* of them those that the solve uses: all, or 1 while the gap is far above the noise */
+  double *u, *direction;          /* n */
+  double *gradient, *best_gradient; /* FR_NATURAL_BATCHES x n */
+  double *s, *y;                  /* FR_NATURAL_MEMORY x n */
+} fr_matched_frame;
+
+/* Workspace. The whitening factors are kept from unit to unit of a run, for the draws whose number stands in `prepared`. */
+typedef struct {
+  double *prepared;  /* 1 (8 for alignment): first batch of the draws that are prepared; NaN: none */
+  double *whiten;    /* FR_NATURAL_BATCHES lower d x d: e = whiten raw */
+  double *T, *T_inverse, *A, *A_raw, *M, *product; /* d x d */
+  double *trial;     /* n */
+  double *gradient;  /* FR_NATURAL_BATCHES x n, at the trial */
+  double *scratch;   /* (FR_NATURAL_BATCHES + 1) n, directions of fr_matched_gap; or chunks of pairs */
+} fr_matched_work;
+
+typedef struct {
+  double U, se, floor;
+} fr_gap_estimate;
+
+/* ---- natural_matched.c ---- */
+
+fr_matched_frame fr_matched_layout(const fr_natural *state);
+fr_matched_work fr_matched_lay_out(int d, double *work);
+void fr_matched_symmetric(int d, const double *u, double *T);
+void fr_matched_moved_loc(const fr_natural *state, const double *u, double *out);
+void fr_matched_times_transposed(int d, const double *a, const double *W, double *out);
+int fr_matched_prepare(const fr_natural *state, const fr_natural_spec *spec, const fr_matched_work *w);
+int fr_matched_evaluate(fr_natural *state, const fr_natural_spec *spec, const fr_matched_work *w, int batches, const double *u, double *value,
+                    double *gradient, double *lost, int *usable);
+
+/* ---- natural_frame.c ---- */
+
+int fr_matched_move(fr_natural *state, const fr_matched_frame *f, const double *u, const fr_matched_work *w);
+void fr_matched_remember(const fr_matched_frame *f, fr_natural_counters *c, double *mean, double *mean_after);
+void fr_matched_forget_far(const fr_matched_frame *f, fr_natural_counters *c, double *sum);
+int fr_matched_drift(const fr_natural *state, const fr_matched_frame *f, const fr_matched_work *w);
+
+/* ---- natural_verdict.c ---- */
+
+void fr_matched_mean_gradient(const fr_matched_frame *f, const double *gradient, double *mean);
+double fr_matched_mean_value(int batches, const double *value, double *se);
+fr_gap_estimate fr_matched_gap(const fr_matched_frame *f, int held, const double *gradient, double *work);
+int fr_matched_filter(fr_natural *state, const fr_matched_frame *f, const fr_matched_work *w);
+void fr_matched_more_draws(fr_natural *state, const fr_natural_spec *spec);
+
+#endif

@@ -1,0 +1,74 @@
+/* natural_solve.c: L-BFGS in the natural frame on the draws of the latest verdict. */
+#include "natural_matched.h"
+
+#define MAX_PASSES 30
+
+/* The solve has ended at u: that is the guide, and more draws are asked for. */
+static int finish(fr_natural *state, const fr_natural_spec *spec, const fr_matched_frame *f, const fr_matched_work *w)
+{
+  fr_natural_counters *c = &state->c;
+  fr_matched_forget_far(f, c, w->trial);
+  int status = fr_matched_move(state, f, f->u, w);
+  if (status != FR_OK) return status;
+  c->level += 1.0;
+  c->left = 1.5 * f->of / f->batches * c->floor; /* what is best for these draws is further off than the noise alone says */
+  if (f->batches == f->of) fr_matched_more_draws(state, spec);
+  c->phase = FR_NATURAL_VERDICT;
+  memset(f->u, 0, f->n * sizeof(double));
+  return FR_OK;
+}
+
+/* The direction of the next line search; 0 when the gain in sight is not worth it. */
+static int next_direction(fr_natural *state, const fr_natural_spec *spec, const fr_matched_frame *f, const fr_matched_work *w)
+{
+  fr_natural_counters *c = &state->c;
+  fr_matched_mean_gradient(f, f->gradient, w->trial);
+  fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, f->direction, w->scratch);
+  double slope = fr_dot(f->n, w->trial, f->direction);
+  if (!(slope > 0.0)) {
+    c->held = 0.0;
+    memcpy(f->direction, w->trial, f->n * sizeof(double));
+    slope = fr_dot(f->n, w->trial, w->trial);
+  }
+  const double floor = f->batches < f->of ? f->of * c->floor : fr_matched_gap(f, (int)c->held, f->gradient, w->scratch).floor;
+  if (!(0.5 * slope >= fmax(0.5 * LITTLE * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
+  const double reach = fmax(1.0, 0.5 * sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
+  fr_search_start(c, slope, fmin(1.0, reach / norm));
+  return 1;
+}
+
+int fr_natural_solve(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  const fr_matched_frame f = fr_matched_layout(state);
+  const fr_matched_work w = fr_matched_lay_out(state->d, work);
+  double of_batch[FR_NATURAL_BATCHES], value = NAN, value_se, lost;
+  int usable, better, status = fr_matched_prepare(state, spec, &w);
+  if (status != FR_OK) return status;
+  if (c->length == 0.0 && !next_direction(state, spec, &f, &w)) {
+    if (c->at > 0.0) return finish(state, spec, &f, &w);
+    c->phase = FR_NATURAL_VERDICT; /* not worth a search: the step at hand is taken all the same */
+    return fr_matched_filter(state, &f, &w);
+  }
+  for (size_t i = 0; i < f.n; i++) w.trial[i] = f.u[i] + c->length * f.direction[i];
+  status = fr_matched_evaluate(state, spec, &w, f.batches, w.trial, of_batch, w.gradient, &lost, &usable);
+  if (status != FR_OK) return status;
+  if (!usable) c->refused += lost > 0.0;
+  double slope = NAN;
+  if (usable) {
+    c->elbo = value = fr_matched_mean_value(f.batches, of_batch, &value_se);
+    fr_matched_mean_gradient(&f, w.gradient, w.trial);
+    slope = fr_dot(f.n, w.trial, f.direction);
+  }
+  const int found = fr_search_trial(c, usable, value, slope, 12, 2, &better);
+  if (better) memcpy(f.best_gradient, w.gradient, (size_t)f.batches * f.n * sizeof(double));
+  if (found == FR_SEARCH_ON) return FR_OK;
+  c->length = 0.0;
+  if (found == FR_SEARCH_FAILED) return finish(state, spec, &f, &w);
+  fr_matched_remember(&f, c, w.scratch, w.scratch + f.n);
+  for (size_t i = 0; i < f.n; i++) f.u[i] += c->best_length * f.direction[i];
+  memcpy(f.gradient, f.best_gradient, (size_t)f.batches * f.n * sizeof(double));
+  c->value = c->best_value;
+  c->at += 1.0;
+  return FR_OK;
+}
