@@ -19,6 +19,8 @@
 #'     zero or not a number.
 #'   * `$ess`: effective number of the fresh draws, sum(w)^2 / sum(w^2), if they were weighted by their ratios.
 #'   * `$nonfinite`: how many evaluations during the fit were not finite, by site.
+#'   * `$isa`: the processor's instruction set in use, "avx512", "avx2" or "baseline": the widest that the machine has, or the one that
+#'     `options(fullrank.isa = )` names. The draws are the same bits under each; the arithmetic on them may differ in rounding.
 #' @references
 #' Vehtari, Simpson, Gelman, Yao and Gabry (2024). Pareto smoothed importance sampling. Journal of Machine Learning Research 25(72),
 #' 1-58.
@@ -41,7 +43,7 @@ diagnostics.default <- function(fit, ...) {
 }
 
 diagnostics_fields <- c("status", "steps", "gradient_evaluations", "elbo", "elbo_se", "gap", "gap_se", "khat", "log_weight_sd", "ess",
-                        "nonfinite", "seconds")
+                        "nonfinite", "seconds", "isa")
 
 #' @rdname diagnostics
 #' @export
@@ -61,7 +63,8 @@ print.fullrank_diagnostics <- function(x, ...) {
     `k-hat` = khat_text(x$khat, x$log_weight_sd),
     `log-weight sd` = format(signif(x$log_weight_sd, 2)),
     ESS = sprintf("%s of the draws behind k-hat", format(round(x$ess), big.mark = ",")),
-    `not finite` = if (length(bad)) paste(sprintf("%s: %s", names(bad), big(bad)), collapse = ", ") else "none of the evaluations"
+    `not finite` = if (length(bad)) paste(sprintf("%s: %s", names(bad), big(bad)), collapse = ", ") else "none of the evaluations",
+    `computed with` = x$isa
   )
   indent <- max(nchar(names(rows))) + 2L
   for (name in names(rows)) {

@@ -13,7 +13,9 @@
 #' @param particles Draws a step. NULL: 16, as 8 pairs, in the steps of `natural()`, which chooses its own batches elsewhere; 8 for the other
 #'   optimisers, which fill a vector register and cost little more than one.
 #' @param seed A whole number, or NULL: drawn from R's own generator, so that `set.seed()` governs. The same seed gives the same bits.
-#' @param threads Threads to use, at least 1.
+#' @param threads Threads that may work on the rows of long data, at least 1 (no more than 16 are of use). Answers are the same bits for any
+#'   number. Short data (rows times columns below about a quarter of a million) have one thread, as have a process forked from this one and
+#'   an R that was built without OpenMP. The default is 1, since whoever runs fits side by side has better use for the cores.
 #' @param progress Whether to show progress.
 #' @param keep Names of deterministic values to be kept in draws and summaries.
 #' @param tol The fit has converged when the estimated distance to the optimum plus three standard errors is below this, in nats.
@@ -83,6 +85,9 @@ argument_tags <- function(...) {
   if (is.null(tags)) rep("", ...length()) else tags
 }
 
+# More would not find a block of rows each (FR_BLOCKS in program.h).
+max_threads <- 16
+
 # Of one run, whose losses are kept; and of draws at once.
 most_steps <- 1e8
 most_particles <- 1e6
@@ -130,6 +135,7 @@ run_fit <- function(fit, steps, max_steps, progress) {
   fit$loss <- c(fit$loss, out$loss)
   fit$status <- run_statuses[out$status + 1L]
   fit$steps <- fit$state$step
+  fit$isa <- .Call(fullrank_isa)$in_use
   fit$gradient_evaluations <- fit$gradient_evaluations + out$evaluations
   fit$density_evaluations <- fit$density_evaluations + (if (is.null(out$densities)) 0 else out$densities)
   fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
@@ -145,17 +151,19 @@ take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE) {
   until <- fit$state$step + (if (fixed) steps else max_steps)
   bar <- progress_report(progress, until - fit$state$step, fit$state$step)
   on.exit(bar$done())
-  d <- fit$compiled$program$d
+  program <- fit$compiled$program
+  d <- program$d
+  program$threads <- as.integer(min(fit$settings$threads, max_threads))
   if (fit$optimizer$name == "natural") {
     settings <- list(seed = fit$seed, pairs = (fit$particles + 1) %/% 2, until_step = until, fixed_steps = as.integer(fixed),
                      max_gradients = fit$gradient_evaluations + natural_budget(fit$optimizer, d), tol = fit$settings$tol)
-    return(.Call(fullrank_natural_run, fit$compiled$program, fit$state, settings, bar$report))
+    return(.Call(fullrank_natural_run, program, fit$state, settings, bar$report))
   }
   settings <- list(
     seed = fit$seed, particles = fit$particles, until_step = until, fixed_steps = as.integer(fixed),
     check_every = check_every, check_pairs = check_pairs, more_pairs = more_pairs(d), tol = fit$settings$tol
   )
-  .Call(fullrank_svi_run, fit$compiled$program, fit$state, fit$optimizer, settings, bar$report)
+  .Call(fullrank_svi_run, program, fit$state, fit$optimizer, settings, bar$report)
 }
 
 # What is known of the fit from fresh draws: ELBO, gap, importance weights.
