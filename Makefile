@@ -5,6 +5,9 @@
 
 BUILD = .build
 FILTER =
+# The measurements of `make bench`: files of bench/. The long ones (calibration, optima, regression, targets) are run by name.
+BENCH = core steps loops
+COUNTS =
 
 # No rule of make's own may compile a file of src/ in place.
 MAKEFLAGS += --no-builtin-rules
@@ -21,7 +24,7 @@ export OMP_THREAD_LIMIT = 2
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
-	  awk -F '|' '{ printf "make %-11s %s\n", $$1, $$2 }'
+	  awk -F '|' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 ## For users ------------------------------------------------------------------
 
@@ -71,8 +74,11 @@ document: setup ## write NAMESPACE and man/ from the comments in R/
 vignettes: setup lib ## build the vignettes, into BUILD/vignettes
 	@$(WITH_LIB) Rscript tools/vignettes.R "$(OUT)/vignettes"
 
-bench: setup lib ## run the measurements in bench/
-	@for file in bench/*.R; do echo "== $$file"; $(WITH_LIB) Rscript $$file || exit 1; done
+bench: setup lib ## run the measurements in bench/ (BENCH="core steps": some; tables go to bench/results)
+	@for name in $(BENCH); do echo "== bench/$$name.R"; BENCH_RESULTS=bench/results $(WITH_LIB) Rscript bench/$$name.R || exit 1; done
+
+bench-counts: setup ## count instructions of six workloads, compare with the committed (COUNTS=update: commit these)
+	@sh tools/bench-counts.sh "$(OUT)" "$(CC)" $(COUNTS)
 
 check-quick: setup-test ## R CMD check --as-cran without tests, vignettes and network
 	@mkdir -p "$(OUT)/check-quick"
@@ -89,6 +95,7 @@ check-full: setup ## all checks, however slow: run before an issue is called don
 	$(MAKE) asan
 	$(MAKE) valgrind
 	$(MAKE) valgrind-r
+	$(MAKE) bench-counts
 	$(MAKE) check
 
 clean: ## remove all that was built
@@ -129,6 +136,6 @@ CC = cc
 
 # Setting up comes before building, also under make -j.
 .NOTPARALLEL:
-.PHONY: help setup install demo test test-isa core-test asan valgrind valgrind-r document \
+.PHONY: bench-counts help setup install demo test test-isa core-test asan valgrind valgrind-r document \
   vignettes bench check-quick check check-full clean setup-run setup-test copy \
   lib
