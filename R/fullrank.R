@@ -22,6 +22,12 @@
 #' @param ... Passed on to methods.
 #' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
 #'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
+#' @section Memory:
+#' A model matrix is held once: a fit and its program point at the matrix in `data` (of doubles; one of another type is converted). With d latent
+#' coordinates a packed triangle is 4 d^2 bytes. Steps of `sgd()` work on two of them, of `adam()` and `clipped_adam()` on three, beside the
+#' state that they start from and buffers of some d numbers a particle; of `natural()` on dense factors and their frames, about 14 d^2
+#' numbers. Around the steps R holds the guide's d x d `scale_tril`, and for a moment up to four copies of it.
+#'
 #' @section The verdict:
 #' The guide is judged on draws that it has never seen (with the optimisers other than `natural()`, every 500 steps): half the squared norm
 #' of the natural gradient, estimated without bias from products of independent draws, is the distance to the optimum in nats to second
