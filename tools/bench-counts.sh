@@ -16,7 +16,7 @@ $cc -o "$out/workloads" "$out"/*.o -lRmath $(R CMD config LAPACK_LIBS) $(R CMD c
 
 count() { valgrind --tool=callgrind --callgrind-out-file=/dev/null "$out/workloads" "$1" "$2" 2>&1 | sed -n 's/.*Collected : *//p'; }
 
-version="# $($cc --version | head -n 1); avx2"
+version="# $($cc --version | head -n 1 | sed "s|^[^ ]* ||"); avx2" # less the name that it was called by
 {
   echo "$version"
   k=0
