@@ -5,6 +5,9 @@
 
 BUILD = .build
 FILTER =
+# The measurements of `make bench`: files of bench/. The long ones (calibration, optima, regression, targets) are run by name.
+BENCH = core steps loops
+COUNTS =
 
 # No rule of make's own may compile a file of src/ in place.
 MAKEFLAGS += --no-builtin-rules
@@ -74,15 +77,14 @@ document: setup ## write NAMESPACE and man/ from the comments in R/
 vignettes: setup lib ## build the vignettes, into BUILD/vignettes
 	@$(WITH_LIB) Rscript tools/vignettes.R "$(OUT)/vignettes"
 
-bench: setup lib ## run the measurements in bench/
-	@for file in $(filter-out $(LONG_BENCH) $(READ_BY_BENCH), $(wildcard bench/*.R)); do echo "== $$file"; $(WITH_LIB) Rscript $$file || exit 1; done
+bench: setup lib ## run the measurements in bench/ (BENCH="core steps": some; tables go to bench/results)
+	@for name in $(BENCH); do echo "== bench/$$name.R"; BENCH_RESULTS=bench/results $(WITH_LIB) Rscript bench/$$name.R || exit 1; done
+
+bench-counts: setup ## count instructions of six workloads, compare with the committed (COUNTS=update: commit these)
+	@sh tools/bench-counts.sh "$(OUT)" "$(CC)" $(COUNTS)
 
 bench-convergence: setup lib ## natural() against Adam and long runs, and its verdict: an hour or more
-	@for file in $(LONG_BENCH); do echo "== $$file"; $(WITH_LIB) Rscript $$file || exit 1; done
-
-LONG_BENCH = bench/posteriordb.R bench/calibration.R bench/convergence.R
-# They read these, which do nothing of their own.
-READ_BY_BENCH = bench/targets.R bench/optima.R
+	@for name in $(LONG_BENCH); do echo "== bench/$$name.R"; $(WITH_LIB) Rscript bench/$$name.R || exit 1; done
 
 check-quick: setup-test ## R CMD check --as-cran without tests, vignettes and network
 	@mkdir -p "$(OUT)/check-quick"
@@ -107,6 +109,7 @@ check-full: setup ## all checks, however slow: run before an issue is called don
 	$(MAKE) asan
 	$(MAKE) valgrind
 	$(MAKE) valgrind-r
+	$(MAKE) bench-counts
 	$(MAKE) check
 	$(MAKE) check-bare
 	$(MAKE) check-c
@@ -150,5 +153,5 @@ CC = cc
 # Setting up comes before building, also under make -j.
 .NOTPARALLEL:
 .PHONY: help setup install demo test test-isa error-sites core-test asan valgrind valgrind-r document \
-  vignettes bench bench-convergence check-quick check check-bare check-c check-full clean setup-run setup-test copy \
+  vignettes bench bench-counts bench-convergence check-quick check check-bare check-c check-full clean setup-run setup-test copy \
   lib

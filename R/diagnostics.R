@@ -23,6 +23,8 @@
 #'     found, and "not run" after an interrupt), `elbo` with its standard error `se`, `gap`, `gradients`, `distance` of its mean from that of the kept start
 #'     (Mahalanobis distance with the mean of the two covariances: posterior standard deviations along the line between them), `mode` (starts nearer than 1 to
 #'     each other have the same number, the kept one's is 1) and `kept`.
+#'   * `$isa`: the processor's instruction set in use, "avx512", "avx2" or "baseline": the widest that the machine has, or the one that
+#'     `options(fullrank.isa = )` names. The draws are the same bits under each; the arithmetic on them may differ in rounding.
 #' @references
 #' Vehtari, Simpson, Gelman, Yao and Gabry (2024). Pareto smoothed importance sampling. Journal of Machine Learning Research 25(72),
 #' 1-58.
@@ -45,7 +47,7 @@ diagnostics.default <- function(fit, ...) {
 }
 
 diagnostics_fields <- c("status", "steps", "gradient_evaluations", "elbo", "elbo_se", "gap", "gap_se", "khat", "log_weight_sd", "ess",
-                        "nonfinite", "seconds")
+                        "nonfinite", "seconds", "isa")
 
 #' @rdname diagnostics
 #' @export
@@ -68,7 +70,8 @@ print.fullrank_diagnostics <- function(x, ...) {
     `log-weight sd` = format(signif(x$log_weight_sd, 2)),
     ESS = sprintf("%s of the draws behind k-hat", format(round(x$ess), big.mark = ",")),
     `not finite` = if (length(bad)) paste(sprintf("%s: %s", names(bad), big(bad)), collapse = ", ") else "none of the evaluations",
-    restarts = if (!is.null(x$restarts)) restart_counts(x$restarts)
+    restarts = if (!is.null(x$restarts)) restart_counts(x$restarts),
+    `computed with` = x$isa
   )
   indent <- max(nchar(names(rows))) + 2L
   for (name in names(rows)) {

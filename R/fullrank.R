@@ -13,7 +13,9 @@
 #' @param particles Draws a step. NULL: 16, as 8 pairs, in the steps of `natural()`, which chooses its own batches elsewhere; 8 for the other
 #'   optimisers, which fill a vector register and cost little more than one.
 #' @param seed A whole number, or NULL: drawn from R's own generator, so that `set.seed()` governs. The same seed gives the same bits.
-#' @param threads Threads to use, at least 1.
+#' @param threads Threads that may work on the rows of long data, at least 1 (no more than 16 are of use). Answers are the same bits for any
+#'   number. Short data (rows times columns below about a quarter of a million) have one thread, as have a process forked from this one and
+#'   an R that was built without OpenMP. The default is 1, since whoever runs fits side by side has better use for the cores.
 #' @param progress Whether to show, on one line that is written over at most ten times a second: the phase, the step, the ELBO of the steps since the line
 #'   before with its Monte Carlo error, the latest estimate of the gap, steps a second and, where it is known, the time left.
 #' @param verbose Whether to leave such lines standing, as messages: one a phase, or every five seconds, and the verdict. For logs.
@@ -28,6 +30,12 @@
 #'   "fixed_steps"; `$guide` is the fitted [guide()]; `$phases` says at which steps the phases of `natural()` began; `$version` which version made it. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
 #' @section Interrupting:
 #' An interrupt (Ctrl-C, Esc) ends the run and not the call: the fit so far is returned, with status "interrupted", and [update()][update.fullrank_fit] goes on from it.
+#' @section Memory:
+#' A model matrix is held once: a fit and its program point at the matrix in `data` (of doubles; one of another type is converted). With d latent
+#' coordinates a packed triangle is 4 d^2 bytes. Steps of `sgd()` work on two of them, of `adam()` and `clipped_adam()` on three, beside the
+#' state that they start from and buffers of some d numbers a particle; of `natural()` on dense factors and their frames, about 14 d^2
+#' numbers. Around the steps R holds the guide's d x d `scale_tril`, and for a moment up to four copies of it.
+#'
 #' @section The verdict:
 #' The guide is judged on draws that it has never seen (with the optimisers other than `natural()`, every 500 steps): half the squared norm
 #' of the natural gradient, estimated without bias from products of independent draws, is the distance to the optimum in nats to second
@@ -101,6 +109,9 @@ argument_tags <- function(...) {
   if (is.null(tags)) rep("", ...length()) else tags
 }
 
+# More would not find a block of rows each (FR_BLOCKS in program.h).
+max_threads <- 16
+
 # Of one run, whose losses are kept; and of draws at once.
 most_steps <- 1e8
 most_particles <- 1e6
@@ -151,6 +162,7 @@ run_fit <- function(fit, steps, max_steps, progress, verbose = FALSE) {
   fit$phases <- phase_table(out$phases, fit$phases)
   fit$status <- run_statuses[out$status + 1L]
   fit$steps <- fit$state$step
+  fit$isa <- .Call(fullrank_isa)$in_use
   fit$gradient_evaluations <- fit$gradient_evaluations + out$evaluations
   fit$density_evaluations <- fit$density_evaluations + (if (is.null(out$densities)) 0 else out$densities)
   fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
@@ -171,17 +183,19 @@ take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE, verbose = 
   run <- list(from = fit$state$step, until = until, fixed = fixed, natural = fit$optimizer$name == "natural")
   bar <- progress_report(progress, verbose, run)
   on.exit(bar$done())
-  d <- fit$compiled$program$d
+  program <- fit$compiled$program
+  d <- program$d
+  program$threads <- as.integer(min(fit$settings$threads, max_threads))
   if (fit$optimizer$name == "natural") {
     settings <- list(seed = fit$seed, pairs = (fit$particles + 1) %/% 2, until_step = until, fixed_steps = as.integer(fixed),
                      max_gradients = fit$gradient_evaluations + natural_budget(fit$optimizer, d), tol = fit$settings$tol)
-    return(.Call(fullrank_natural_run, fit$compiled$program, fit$state, settings, bar$report))
+    return(.Call(fullrank_natural_run, program, fit$state, settings, bar$report))
   }
   settings <- list(
     seed = fit$seed, particles = fit$particles, until_step = until, fixed_steps = as.integer(fixed),
     check_every = check_every, check_pairs = check_pairs, more_pairs = more_pairs(d), tol = fit$settings$tol
   )
-  .Call(fullrank_svi_run, fit$compiled$program, fit$state, fit$optimizer, settings, bar$report)
+  .Call(fullrank_svi_run, program, fit$state, fit$optimizer, settings, bar$report)
 }
 
 # What is known of the fit from fresh draws: ELBO, gap, importance weights.

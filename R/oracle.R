@@ -31,7 +31,7 @@ oracle_node <- function(op, args, ints, len, state) {
   p <- state$p
   add <- function(term, value) state$terms[term + 1L] <- state$terms[term + 1L] + value
   switch(op,
-    const = p$constants[[ints[1L] + 1L]],
+    const = as.double(p$constants[[ints[1L] + 1L]]),
     site_bounded = {
       site <- oracle_bounded(state$z[ints[1L] + seq_len(len)], args[[1L]], args[[2L]])
       add(ints[2L], sum(site$log_det))

@@ -91,7 +91,8 @@ add_plain_node <- function(b, op, len, args = integer(), ints = integer(), dim =
 # The node of a data value. One constant serves all uses of the same data.
 add_constant <- function(b, x) {
   if (!is.null(b$outer)) return(loop_input(b, add_constant(b$outer, x)))
-  x <- as.double(x)
+  # a matrix of doubles stays the object that the data hold: without its dimensions it would be a second copy
+  if (length(x) == 1L || !is.double(x) || !identical(names(attributes(x)), "dim")) x <- as.double(x)
   n <- length(x)
   key <- paste(c(n, if (n) sprintf("%.17g", x[c(1L, (n + 1L) %/% 2L, n)])), collapse = " ")
   for (at in b$known[[key]]) if (at <= length(b$constants) && identical(b$constants[[at]], x)) return(new_node(b$constant_node[at], n))

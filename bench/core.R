@@ -1,7 +1,7 @@
 # The core's kernels against the machine's limits, measured in the same process: the core is compiled here together with bench/core.c.
 #
 #   Rscript bench/core.R                     all of it
-#   Rscript bench/core.R limits glm          some: limits, glm, general, guide
+#   Rscript bench/core.R limits glm          some: limits, glm, general, guide, threads
 #
 # A limit is additive: bytes / bandwidth + floating-point operations / peak + transcendentals, each as measured.
 
@@ -15,7 +15,7 @@ compile_core <- function() {
   dir.create(folder)
   files <- c(list.files(file.path(here, "..", "src", "core"), full.names = TRUE), file.path(here, c("core.c", "core_limits.h")))
   file.copy(files, folder)
-  writeLines(c("PKG_CPPFLAGS = -I.", "PKG_LIBS = $(LAPACK_LIBS) $(BLAS_LIBS) $(FLIBS)"), file.path(folder, "Makevars"))
+  writeLines(c("PKG_CPPFLAGS = -I.", "PKG_CFLAGS = $(SHLIB_OPENMP_CFLAGS)", "PKG_LIBS = $(SHLIB_OPENMP_CFLAGS) $(LAPACK_LIBS) $(BLAS_LIBS) $(FLIBS)"), file.path(folder, "Makevars"))
   owd <- setwd(folder)
   on.exit(setwd(owd))
   objects <- list.files(pattern = "[.]c$")
@@ -48,7 +48,7 @@ glm_rows <- function(n, p, family = "bernoulli_logit") {
   y <- switch(family, normal = rnorm(n), as.numeric(runif(n) < 0.5))
   read <- if (8 * n * p > 1.6e7) limits$memory[1] else limits$cache[1]
   rows <- lapply(c(1L, 4L, 8L, 32L), function(S) {
-    ours <- .Call("bench_glm", family, X, y, p, S)
+    ours <- .Call("bench_glm", family, X, y, p, S, 0L)
     limit <- 8 * n * p * read + 4 * n * p * S * limits$cache[2] + n * S * limits$cache[3] * c(bernoulli_logit = 2, poisson_log = 1, normal = 0)[[family]]
     Z <- matrix(rnorm(p * S, 0, 0.1), p)
     blas <- if (n * p * S > 2e8) NA else seconds(function() { eta <- X %*% Z; crossprod(X, y - plogis(eta)); sum(log1p(exp(eta))) })
@@ -72,4 +72,16 @@ if (wants("guide")) {
   times <- mapply(function(d, S) .Call("bench_guide", d, S), cases$d, cases$S)
   write_table("guide", data.frame(d = cases$d, S = cases$S, read_us = 1e6 * times[1, ], sample_over_read = times[2, ] / times[1, ],
                                   adam_step_over_read = times[3, ] / times[1, ]))
+}
+
+# Wall time: of use on an idle machine only.
+if (wants("threads")) {
+  cases <- data.frame(n = c(1e4, 1e5, 1e6), p = c(100L, 50L, 20L))
+  times <- mapply(function(n, p) {
+    set.seed(1)
+    X <- matrix(rnorm(n * p), n)
+    y <- as.numeric(runif(n) < 0.5)
+    vapply(1:2, function(threads) .Call("bench_glm", "bernoulli_logit", X, y, p, 8L, threads), 0)
+  }, cases$n, cases$p)
+  write_table("threads", data.frame(cases, one_us = 1e6 * times[1, ], two_us = 1e6 * times[2, ], times_faster = times[1, ] / times[2, ]))
 }

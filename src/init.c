@@ -7,6 +7,7 @@
 #include "r_svi.h"
 #include "r_util.h"
 #include "core/isa.h"
+#include "core/threads.h"
 #include <R_ext/Rdynload.h>
 
 #define ROUTINE(name, arity) {#name, (DL_FUNC)&name, arity}
@@ -55,4 +56,5 @@ void R_init_fullrank(DllInfo *dll)
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
   fr_isa_use(fr_isa_best());
+  fr_threads_start();
 }

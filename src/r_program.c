@@ -2,9 +2,12 @@
  *
  * A program list has: d, op, len, arg, arg_start, ints, int_start (integer; arg and the starts count from 0),
  * constants (list of double vectors), index (list of integer vectors, from 0), dists (character), n_terms, and bodies
- * (list): those of its loops, each with op .. int_start as above, iterations and n_initial. */
+ * (list): those of its loops, each with op .. int_start as above, iterations and n_initial; and for the length of a call
+ * perhaps threads. */
 #include "r_program.h"
+
 #include "core/dist.h"
+#include "core/threads.h"
 #include <limits.h>
 #include <string.h>
 
@@ -120,6 +123,7 @@ static fr_program *load(SEXP list, int keep_all)
   fr_program *p = (fr_program *)R_alloc(1, sizeof(fr_program));
   int status = fr_program_load(&spec, keep_all, fr_work(fr_program_plan_bytes(&spec) / sizeof(double) + 1), p, &bad);
   if (status != FR_OK) Rf_error("the program is damaged at node %d: %s", bad + 1, status_text(status));
+  p->threads = fr_threads_allowed(fr_list_find(list, "threads") == R_NilValue ? 1 : fr_list_int(list, "threads"));
   return p;
 }
 

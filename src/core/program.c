@@ -10,6 +10,7 @@ static int check_event(const fr_program_spec *s, int i, const fr_dist *dist, con
 static void place_nodes(fr_program *p, int keep_all);
 static void lay_out_whole(fr_program *p);
 static void lay_out_loops(fr_program *p, int *loop_of);
+static void lay_out_blocks(fr_program *p);
 static void measure_events(fr_program *p);
 
 /* ---- memory ---- */
@@ -38,6 +39,7 @@ int fr_program_load(const fr_program_spec *spec, int keep_all, void *memory, fr_
   if (spec->n_nodes < 0 || spec->d < 0 || spec->n_terms < 0) return FR_ERR_ARGUMENT;
   memset(p, 0, sizeof *p);
   p->spec = *spec;
+  p->threads = 1;
   p->place = take(&at, n * sizeof(int));
   p->order = take(&at, n * sizeof(int));
   p->whole = take(&at, n * sizeof(int));
@@ -53,6 +55,7 @@ int fr_program_load(const fr_program_spec *spec, int keep_all, void *memory, fr_
   place_nodes(p, keep_all);
   lay_out_whole(p);
   lay_out_loops(p, loop_of);
+  lay_out_blocks(p);
   measure_events(p);
   return FR_OK;
 }
@@ -328,7 +331,7 @@ static int find_loop(fr_program *p, int rows)
 {
   for (int q = 0; q < p->n_loops; q++)
     if (p->loop[q].rows == rows) return q;
-  p->loop[p->n_loops] = (fr_loop){rows, 0, 0, 0};
+  p->loop[p->n_loops] = (fr_loop){rows, 0, 0, 0, 1};
   return p->n_loops++;
 }
 
@@ -356,6 +359,24 @@ static void lay_out_loops(fr_program *p, int *loop_of)
     if (loop_of[i] < 0) continue;
     fr_loop *loop = &p->loop[loop_of[i]];
     p->order[loop->first + loop->count++] = i;
+  }
+}
+
+/* Blocks are worth it when a loop is long and what is summed apart is short beside it. */
+static void lay_out_blocks(fr_program *p)
+{
+  const fr_program_spec *s = &p->spec;
+  for (int q = 0; q < p->n_loops; q++) {
+    fr_loop *loop = &p->loop[q];
+    double cost = 0.0;
+    for (int k = 0; k < loop->count; k++) {
+      int i = p->order[loop->first + k];
+      cost += s->op[i] == FR_OP_MATVEC ? s->ints[s->int_start[i]] : 4.0;
+    }
+    cost *= loop->rows;
+    if (cost < FR_BLOCKS_WORTH || 64.0 * (double)p->whole_size > cost) continue;
+    loop->blocks = FR_BLOCKS;
+    p->any_blocks = 1;
   }
 }
 

@@ -10,6 +10,8 @@
  *   DEAD   read by nobody
  * Evaluation: WHOLE nodes forward; then for each loop, chunk by chunk, rows forward, density and partials at
  * once, rows backward; then WHOLE nodes backward. A chunk's buffers stay in L1 and only sums leave it.
+ * A loop that is worth it is cut into FR_BLOCKS blocks of rows; what each adds to the log density and to the adjoints of
+ * WHOLE nodes is summed apart and then added in the order of the blocks, by one thread or by several: the bits are the same.
  * Particles go through in groups of FR_LANES (one particle alone has W = 1); the groups visit a chunk one
  * after the other, so that data is read from memory once for all of them. */
 #ifndef FR_PROGRAM_H
@@ -23,6 +25,9 @@
  * so they are the same on every machine and for every number of particles. */
 #define FR_CHUNK_ROWS_1 256
 #define FR_CHUNK_ROWS_8 48
+/* Blocks of rows of a loop that costs FR_BLOCKS_WORTH (operations a particle, roughly) or more: likewise constants. */
+#define FR_BLOCKS 16
+#define FR_BLOCKS_WORTH 250000
 /* Groups of particles that go through the program together. */
 #define FR_MAX_GROUPS 4
 
@@ -57,6 +62,7 @@ typedef struct {
   int rows;           /* length of the loop */
   int first, count;   /* its nodes: order[first .. first + count - 1], ascending */
   int buffers;        /* chunk buffers it needs */
+  int blocks;         /* 1 or FR_BLOCKS */
 } fr_loop;
 
 typedef struct {
@@ -75,7 +81,9 @@ typedef struct {
   size_t max_dist_work; /* largest workspace of their distributions */
   size_t max_event_values;
   size_t max_scratch; /* doubles that factorisations and scans need */
-  int (*poll)(void *poll_data); /* NULL, or asked about every millisecond; not 0: stop */
+  int any_blocks;     /* has a loop more than one? */
+  int threads;        /* that loops in blocks may use; 1 when loaded. Set it before asking for the workspace */
+  int (*poll)(void *poll_data); /* NULL, or asked about every millisecond by the calling thread; not 0: stop */
   void *poll_data;
 } fr_program;
 

@@ -3,6 +3,11 @@
 #include "bijection.h"
 #include "kernels.h"
 #include "scan.h"
+#include "threads.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 /* One evaluation of up to FR_MAX_GROUPS groups of W particles. */
 typedef struct {
@@ -17,6 +22,8 @@ typedef struct {
   double *term[FR_MAX_GROUPS];         /* n_terms x W */
   double *row_value, *row_adjoint;     /* max_buffers x chunk x W, shared by the groups */
   double *scratch;                     /* for vector events */
+  double *aside;                       /* what each thread needs of its own, aside_size() doubles each */
+  int threads;
   long chunk;
 } fr_run;
 
@@ -198,10 +205,18 @@ static int batch_groups(int S)
   return S == 1 || groups < 1 ? 1 : groups > FR_MAX_GROUPS ? FR_MAX_GROUPS : groups;
 }
 
+/* A thread's rows of a chunk, and its sums of a block: adjoints of WHOLE nodes and terms. */
+static size_t row_size(const fr_program *p, int W) { return 2 * (size_t)p->max_buffers * (size_t)(chunk_rows(W) * W); }
+static size_t sums_size(const fr_program *p, int W) { return (p->whole_size + (size_t)p->spec.n_terms) * (size_t)W; }
+static size_t aside_size(const fr_program *p, int W, int groups)
+{
+  return p->any_blocks ? row_size(p, W) + (size_t)groups * sums_size(p, W) + FR_LANES : 0;
+}
+
 size_t fr_program_work(const fr_program *p, int S)
 {
   int W = S == 1 ? 1 : FR_LANES;
-  size_t rows = 2 * (size_t)p->max_buffers * (size_t)(chunk_rows(W) * W);
+  size_t rows = row_size(p, W) + (size_t)p->threads * aside_size(p, W, batch_groups(S));
   return (size_t)batch_groups(S) * group_size(p, W) + rows + p->max_event_values + p->max_scratch + p->max_dist_work +
          p->max_map_work;
 }
@@ -218,7 +233,9 @@ static void set_up(fr_run *run, const fr_program *p, int S, int W, size_t ld, do
   }
   run->row_value = work;
   run->row_adjoint = work + (size_t)p->max_buffers * (size_t)(run->chunk * W);
-  run->scratch = run->row_adjoint + (size_t)p->max_buffers * (size_t)(run->chunk * W);
+  run->aside = run->row_adjoint + (size_t)p->max_buffers * (size_t)(run->chunk * W);
+  run->scratch = run->aside + (size_t)p->threads * aside_size(p, W, groups);
+  run->threads = p->any_blocks ? fr_threads_allowed(p->threads) : 1;
 }
 
 /* log_prob and terms of the particles of a batch */
@@ -312,16 +329,94 @@ static void visit_chunk(fr_run *run, const fr_loop *loop, int g, long row0, long
 /* Chunks between two questions to the poll function: roughly a millisecond of a heavy loop. */
 #define CHUNKS_PER_POLL 64
 
-static int run_loop(fr_run *run, const fr_loop *loop)
+/* Chunks of rows, from chunk `from` on and before chunk `to`. *stop: whether to stop; it may be set meanwhile by another thread. */
+static void visit_chunks(fr_run *run, const fr_loop *loop, long from, long to, int asks, int *stop)
 {
   const fr_program *p = run->p;
-  long chunks = 0;
-  for (long row0 = 0; row0 < loop->rows; row0 += run->chunk) {
-    long rows = loop->rows - row0 < run->chunk ? loop->rows - row0 : run->chunk;
+  for (long c = from; c < to; c++) {
+    long row0 = c * run->chunk, rows = loop->rows - row0 < run->chunk ? loop->rows - row0 : run->chunk;
+    int now;
     for (int g = 0; g < run->groups; g++) visit_chunk(run, loop, g, row0, rows);
-    if (++chunks % CHUNKS_PER_POLL == 0 && p->poll && p->poll(p->poll_data)) return FR_INTERRUPTED;
+#ifdef _OPENMP
+#pragma omp atomic read
+#endif
+    now = *stop;
+    if (!now && asks && (c - from + 1) % CHUNKS_PER_POLL == 0 && p->poll) now = p->poll(p->poll_data) != 0;
+    if (!now) continue;
+#ifdef _OPENMP
+#pragma omp atomic write
+#endif
+    *stop = 1;
+    return;
   }
-  return FR_OK;
+}
+
+/* A thread's own run: its rows and its sums. */
+static fr_run set_aside(const fr_run *run, double *memory)
+{
+  const fr_program *p = run->p;
+  const size_t W = (size_t)run->W, rows = (size_t)p->max_buffers * (size_t)run->chunk * W;
+  fr_run own = *run;
+  own.row_value = memory;
+  own.row_adjoint = memory + rows;
+  memory += 2 * rows;
+  for (int g = 0; g < run->groups; g++) {
+    own.adjoint[g] = memory;
+    own.term[g] = memory + p->whole_size * W;
+    memory += sums_size(p, run->W);
+  }
+  return own;
+}
+
+static void add_to(size_t n, const double *restrict x, double *restrict sum)
+{
+  for (size_t i = 0; i < n; i++) sum[i] += x[i];
+}
+
+static void add_sums(const fr_run *from, fr_run *to)
+{
+  const size_t W = (size_t)to->W;
+  for (int g = 0; g < to->groups; g++) {
+    if (to->want_gradient) add_to(to->p->whole_size * W, from->adjoint[g], to->adjoint[g]);
+    add_to((size_t)to->p->spec.n_terms * W, from->term[g], to->term[g]);
+  }
+}
+
+/* Blocks in parallel, their sums in the order of the blocks. */
+static void run_blocks(fr_run *run, const fr_loop *loop, long chunks, int *stop)
+{
+  const fr_program *p = run->p;
+  const size_t each = aside_size(p, run->W, run->W == 1 ? 1 : run->groups);
+#ifdef _OPENMP
+#pragma omp parallel num_threads(run->threads) if (run->threads > 1)
+#endif
+  {
+    int me = 0;
+#ifdef _OPENMP
+    me = omp_get_thread_num();
+#endif
+    fr_run own = set_aside(run, run->aside + (size_t)me * each);
+#ifdef _OPENMP
+#pragma omp for ordered schedule(dynamic, 1)
+#endif
+    for (int b = 0; b < loop->blocks; b++) {
+      for (int g = 0; g < own.groups; g++) memset(own.adjoint[g], 0, sums_size(p, own.W) * sizeof(double));
+      visit_chunks(&own, loop, chunks * b / loop->blocks, chunks * (b + 1) / loop->blocks, me == 0, stop);
+#ifdef _OPENMP
+#pragma omp ordered
+#endif
+      add_sums(&own, run);
+    }
+  }
+}
+
+static int run_loop(fr_run *run, const fr_loop *loop)
+{
+  const long chunks = (loop->rows + run->chunk - 1) / run->chunk;
+  int stop = 0;
+  if (loop->blocks > 1) run_blocks(run, loop, chunks, &stop);
+  else visit_chunks(run, loop, 0, chunks, 1, &stop);
+  return stop ? FR_INTERRUPTED : FR_OK;
 }
 
 int fr_program_values(const fr_program *p, int S, size_t ld, const double *z, int n, const int *node,

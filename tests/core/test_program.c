@@ -289,6 +289,44 @@ static void check_kept_values(void)
   unload(&l);
 }
 
+/* ---- a loop that is cut into blocks of rows ---- */
+
+#define LONG_ROWS 3001
+#define LONG_COLS 90
+
+/* b ~ flat; y ~ normal(X b, 1), against the sums written out */
+static void check_blocks(int S)
+{
+  builder b;
+  double *X = malloc(LONG_ROWS * (LONG_COLS + 1) * sizeof(double)), *Y = X + LONG_ROWS * LONG_COLS, *z = malloc(3 * LONG_COLS * (size_t)S * sizeof(double));
+  double *gradient = z + LONG_COLS * S, *want = gradient + LONG_COLS * S, lp[16];
+  fr_normals(12, FR_STREAM_PRIOR, 0, 0, 1, LONG_ROWS * (LONG_COLS + 1), 1, X);
+  fr_normals(13, FR_STREAM_PRIOR, 0, 0, 1, LONG_COLS * S, 1, z);
+  begin(&b, LONG_COLS, 2);
+  int lo = constant(&b, 1, &minus_inf), hi = constant(&b, 1, &plus_inf), n1 = constant(&b, 1, &one), normal = dist_of(&b, "normal");
+  int beta = node(&b, FR_OP_SITE_BOUNDED, LONG_COLS, ARGS(lo, hi), ARGS(0, 0));
+  int eta = node(&b, FR_OP_MATVEC, LONG_ROWS, ARGS(constant(&b, LONG_ROWS * LONG_COLS, X), beta), ARGS(LONG_COLS));
+  node(&b, FR_OP_DENSITY, 1, ARGS(constant(&b, LONG_ROWS, Y), eta, n1), ARGS(normal, 1));
+  loaded l = load(&b, 0, S);
+  CHECK(l.program.any_blocks);
+  CHECK(fr_program_eval(&l.program, S, (size_t)S, z, lp, gradient, NULL, l.work) == FR_OK);
+  memset(want, 0, LONG_COLS * (size_t)S * sizeof(double));
+  for (int s = 0; s < S; s++) {
+    double sum = 0.0;
+    for (int i = 0; i < LONG_ROWS; i++) {
+      double r = Y[i];
+      for (int k = 0; k < LONG_COLS; k++) r -= X[i + k * LONG_ROWS] * z[k * S + s];
+      sum -= 0.5 * r * r + FR_LOG_SQRT_2PI;
+      for (int k = 0; k < LONG_COLS; k++) want[k * S + s] += X[i + k * LONG_ROWS] * r;
+    }
+    CHECK_CLOSE(lp[s], sum, 1e-12, 0.0);
+  }
+  for (int e = 0; e < LONG_COLS * S; e++) CHECK_CLOSE(gradient[e], want[e], 1e-10, 1e-8);
+  unload(&l);
+  free(X);
+  free(z);
+}
+
 /* ---- damaged programs are refused, wherever the damage is ---- */
 
 static void check_damage(void)
@@ -441,6 +479,8 @@ void test_program(void)
   check_vectors(9);
   check_kept_values();
   check_damage();
+  check_blocks(1);
+  check_blocks(9);
   check_runs();
   check_verdict();
 }
