@@ -93,13 +93,14 @@ find_start <- function(compiled, init, seed, attempts = 20L, uniform = 80L) {
     one <- if (k <= attempts) init else init_to_uniform(if (k <= attempts + uniform / 2) 2 else 0.5)
     z <- start_once(compiled, one, mix_seed(seed, 7919 + k))
     if (is.null(first)) first <- z
-    at <- .Call(fullrank_program_eval, compiled$program, as_points(z), TRUE, FALSE)
+    at <- evaluate_points(compiled, z, TRUE)
     if (is.finite(at$log_prob) && all(is.finite(at$gradient))) return(z)
   }
   fail_start(compiled, first)
 }
 
 fail_start <- function(compiled, z) {
+  if (is_outside(compiled)) return(fail_outside_start(compiled, z))
   at <- .Call(fullrank_program_eval, compiled$program, as_points(z), TRUE, TRUE)
   bad <- unique(compiled$terms[!is.finite(at$terms)])
   flat <- if (!length(bad)) compiled$coord_names[!is.finite(at$gradient)]
@@ -108,6 +109,15 @@ fail_start <- function(compiled, z) {
        else sprintf("At the first one its gradient is not finite in %s.", enumerate(utils::head(flat, 5L))),
        "\n  log_density(m, data)$terms(z) shows what each statement adds at a point z. Check these statements, or give a start by init = init_to_value(list(...)).",
        call. = FALSE)
+}
+
+fail_outside_start <- function(compiled, z) {
+  at <- evaluate_points(compiled, z, TRUE)
+  flat <- compiled$coord_names[!is.finite(at$gradient)]
+  stop("The log density is not finite at any start that was tried: ",
+       if (!is.finite(at$log_prob)) sprintf("at the first one it is %s.", format(at$log_prob))
+       else sprintf("at the first one its gradient is not finite in %s.", enumerate(utils::head(flat, 5L))),
+       "\n  It must be finite near `init`, for all unconstrained values: map positive parameters by exp() and add the log Jacobian. Give another start by init = ...", call. = FALSE)
 }
 
 start_once <- function(compiled, init, seed) {
