@@ -22,7 +22,9 @@ print.fullrank_fit <- function(x, n = 20, ...) {
   cat("ELBO  ", plus_minus(x$elbo, x$elbo_se), "\n", sep = "")
   wrap("k-hat ", khat_text(x$khat, x$log_weight_sd), exdent = 6L)
   cat("\n")
-  print(summary.fullrank_fit(x), n = n)
+  # a fit of a stanfit, read in a new session, has its guide alone
+  table <- tryCatch(summary.fullrank_fit(x), fullrank_density_gone = conditionMessage)
+  if (is.character(table)) cat(table, "\n", sep = "") else print(table, n = n)
   invisible(x)
 }
 

@@ -23,8 +23,10 @@ without_samples <- function(x) {
 check_stanfit <- function(x) {
   alive <- requireNamespace("rstan", quietly = TRUE) && !inherits(try(rstan::get_num_upars(x), silent = TRUE), "try-error")
   if (!alive) {
-    stop("The Stan model of this `stanfit` is not loaded: it does not survive saveRDS(), and a `stanfit` read by read_stan_csv() has none.",
-         "\n  Make one by sampling(stan_model(...), data = ..., chains = 0); for a saved fit then attach_density(fit, stanfit).", call. = FALSE)
+    stop(structure(class = c("fullrank_density_gone", "error", "condition"), list(call = NULL, message = paste0(
+      "The Stan model of this `stanfit` is not loaded: it does not survive saveRDS(), and a `stanfit` read by read_stan_csv() has none.",
+      "\n  Make one by sampling(stan_model(...), data = ..., chains = 0); for a saved fit then attach_density(fit, stanfit)."
+    ))))
   }
 }
 
