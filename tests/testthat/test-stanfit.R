@@ -85,7 +85,7 @@ test_that("eight schools", {
   expect_true(all(x[, "tau"] > 0))
   expect_equal(as.vector(x[, "both[2,3]"]), as.vector(x[, "theta_trans[3]"]))
   expect_equal(as.vector(x[, "theta[4]"]), as.vector(x[, "mu"] + x[, "tau"] * x[, "theta_trans[4]"]), tolerance = 1e-12)
-  expect_equal(as.vector(x[, "total"]), rowSums(unclass(x)[, paste0("theta[", 1:8, "]")]), tolerance = 1e-12)
+  expect_equal(as.vector(x[, "total"]), unname(rowSums(unclass(x)[, paste0("theta[", 1:8, "]")])), tolerance = 1e-12)
   expect_equal(mean(log(draws(fit, 4000, seed = 1)[, "tau"])), coef(fit)[["tau"]], tolerance = 0.1)
   expect_identical(dim(median(fit)$both), c(2L, 8L))
   expect_identical(dim(quantile(fit, c(0.1, 0.9))$theta), c(2L, 8L))
