@@ -82,6 +82,14 @@ check: setup ## R CMD check --as-cran, all of it
 	@mkdir -p "$(OUT)/check"
 	@Rscript tools/check.R "$(OUT)/check" full
 
+check-bare: setup ## the same as on a machine without the suggested packages, and without vignettes
+	@mkdir -p "$(OUT)/check-bare"
+	@Rscript tools/check.R "$(OUT)/check-bare" bare
+
+check-c: setup ## the same in the C locale
+	@mkdir -p "$(OUT)/check-c"
+	@Rscript tools/check.R "$(OUT)/check-c" c
+
 check-full: setup ## all checks, however slow: run before an issue is called done
 	$(MAKE) test
 	$(MAKE) core-test CC=gcc
@@ -90,6 +98,8 @@ check-full: setup ## all checks, however slow: run before an issue is called don
 	$(MAKE) valgrind
 	$(MAKE) valgrind-r
 	$(MAKE) check
+	$(MAKE) check-bare
+	$(MAKE) check-c
 
 clean: ## remove all that was built
 	rm -rf "$(OUT)"
@@ -130,5 +140,5 @@ CC = cc
 # Setting up comes before building, also under make -j.
 .NOTPARALLEL:
 .PHONY: help setup install demo test test-isa core-test asan valgrind valgrind-r document \
-  vignettes bench check-quick check check-full clean setup-run setup-test copy \
+  vignettes bench check-quick check check-bare check-c check-full clean setup-run setup-test copy \
   lib

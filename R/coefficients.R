@@ -263,7 +263,9 @@ print.fullrank_VarCorr <- function(x, digits = 3, ...) {
     cat("No groups.\n")
   } else {
     single <- is.na(table$var2)
-    shown <- data.frame(Groups = table$grp, Name = ifelse(is.na(table$var1), "", ifelse(single, table$var1, paste(table$var1, table$var2, sep = ", "))),
+    room <- max(12L, (getOption("width") - 20L) %/% 2L)
+    name <- ifelse(is.na(table$var1), "", ifelse(single, table$var1, paste(shorten(table$var1, room %/% 2L - 1L), shorten(as.character(table$var2), room %/% 2L - 1L), sep = ", ")))
+    shown <- data.frame(Groups = shorten(table$grp, room), Name = shorten(name, room),
                         `Std.Dev.` = ifelse(single, format(table$sdcor, digits = digits), ""), Corr = ifelse(single, "", formatC(table$sdcor, digits = 2, format = "f")),
                         check.names = FALSE)
     print(shown, row.names = FALSE, right = FALSE)

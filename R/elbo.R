@@ -28,6 +28,7 @@
 elbo <- function(g, particles = 1000, eps = NULL, gradient = FALSE, seed = NULL) {
   g <- guide_of(g)
   check_flag(gradient, "gradient")
+  needs_data(g$compiled)
   eps <- given_or_drawn(eps, particles, g, seed, "check")
   out <- .Call(fullrank_elbo, core_density(g$compiled), pack_guide(g), eps, gradient)
   S <- length(out$elbo)
@@ -59,6 +60,7 @@ given_or_drawn <- function(eps, particles, g, seed, stream, step = 0) {
 svi_step <- function(g, optimizer, particles = 1, eps = NULL) {
   if (!inherits(g, "mvn_guide")) stop("`g` must be a guide, made by guide().", call. = FALSE)
   check_optimizer(optimizer)
+  needs_data(g$compiled)
   state <- g$state
   if (is.null(state) || !identical(state$optimizer, optimizer$name)) state <- c(fresh_state(g, optimizer), optimizer = optimizer$name)
   state$theta <- pack_guide(g)

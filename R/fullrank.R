@@ -15,13 +15,15 @@
 #' @param seed A whole number, or NULL: drawn from R's own generator, so that `set.seed()` governs. The same seed gives the same bits.
 #' @param threads Threads to use, at least 1.
 #' @param progress Whether to show, on one line that is written over at most ten times a second: the phase, the step, the ELBO of the steps since the line
-#'   before with its Monte Carlo error, the latest estimate of the gap, steps a second and the time left.
+#'   before with its Monte Carlo error, the latest estimate of the gap, steps a second and, where it is known, the time left.
 #' @param verbose Whether to leave such lines standing, as messages: one a phase, or every five seconds, and the verdict. For logs.
 #' @param keep Names of deterministic values to be kept in draws and summaries.
 #' @param tol The fit has converged when the estimated distance to the optimum plus three standard errors is below this, in nats.
+#' @param keep_data Whether the fit keeps the data. Without them it is as small as its Normal: summaries, draws and predictions for new rows remain; what evaluates the density
+#'   or the observations (`elbo()`, `loo()`, `update()` without data, importance sampling) is then an error that says so.
 #' @param ... Passed on to methods.
 #' @return An object of class `fullrank_fit`: `$status` is one of "converged", "budget_exhausted", "diverged", "interrupted" and
-#'   "fixed_steps"; `$guide` is the fitted [guide()]. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
+#'   "fixed_steps"; `$guide` is the fitted [guide()]; `$phases` says at which steps the phases of `natural()` began; `$version` which version made it. See [posterior()], [summary()][summary.fullrank_fit], [draws()], [diagnostics()].
 #' @section Interrupting:
 #' An interrupt (Ctrl-C, Esc) ends the run and not the call: the fit so far is returned, with status "interrupted", and [update()][update.fullrank_fit] goes on from it.
 #' @section The verdict:
@@ -60,24 +62,28 @@ fullrank_forms <- c(
 fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$init)) init_to_median() else x$init, init_scale = 0.1,
                                     optimizer = natural(), steps = NULL, max_steps = 1e5, particles = NULL,
                                     seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(),
-                                    verbose = FALSE, keep = x$keep, tol = 0.02) {
+                                    verbose = FALSE, keep = x$keep, tol = 0.02, keep_data = TRUE) {
   call <- match.call()
   call[[1L]] <- quote(fullrank)
   reject_dots(...)
   check_flag(progress, "progress")
   check_flag(verbose, "verbose")
+  check_flag(keep_data, "keep_data")
   if (is.environment(data)) data <- data_list(data) # as it is now
   settings <- check_settings(init, init_scale, optimizer, steps, max_steps, particles, threads, tol)
   settings$seed <- resolve_seed(seed)
   compiled <- compile_model(x, data, keep)
-  run_fit(new_fit(call, x, data, compiled, settings, keep), settings$steps, settings$max_steps, progress, verbose)
+  fit <- new_fit(call, x, data, compiled, settings, keep)
+  fit$model$data <- NULL # which `data` has
+  fit <- run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
+  if (keep_data) fit else drop_data(fit)
 }
 
 # The fit before any step.
 new_fit <- function(call, model, data, compiled, settings, keep = NULL) {
   g <- start_guide(compiled, settings$init, settings$init_scale, settings$seed)
   structure(list(
-    call = call, model = model, data = data, compiled = compiled, settings = settings, seed = settings$seed,
+    version = this_version(), call = call, model = model, data = data, compiled = compiled, settings = settings, seed = settings$seed,
     particles = settings$particles, optimizer = settings$optimizer, keep = keep, loss = numeric(),
     nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0,
     density_evaluations = 0, state = fresh_state(g, settings$optimizer), guide = g
@@ -140,6 +146,7 @@ more_pairs <- function(d) as.integer(max(check_pairs, min(1024, 51200 %/% d)))
 
 # Go on for `steps` steps, or until the convergence rule ends it within `max_steps` more.
 run_fit <- function(fit, steps, max_steps, progress, verbose = FALSE) {
+  needs_data(fit$compiled)
   begin <- proc.time()[["elapsed"]]
   out <- take_steps(fit, steps, max_steps, progress, verbose)
   fit$state <- out$state
@@ -151,6 +158,7 @@ run_fit <- function(fit, steps, max_steps, progress, verbose = FALSE) {
   fit$density_evaluations <- fit$density_evaluations + (if (is.null(out$densities)) 0 else out$densities)
   fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
   fit$guide <- new_guide(unpack_guide(fit$state$theta, fit$compiled), fit$compiled, fit$seed)
+  fit$guide$compiled <- NULL # `$` hands it out with the fit's
   if (!is.null(out$failure)) fail_again(out$failure, fit)
   fit <- tryCatch(judge_fit(fit, if (fit$status == "converged") out$verdict), fullrank_density_error = function(e) fail_again(e, fit))
   fit$seconds <- fit$seconds + proc.time()[["elapsed"]] - begin

@@ -112,7 +112,8 @@ attach_density <- function(fit, x, data, gradient = NULL) {
     c = { compiled$program$pointer <- x; compiled$program })
   d <- switch(kind, tmb = length(x$env$par), stan = rstan::get_num_upars(x), c = .Call(fullrank_density_dim, x), compiled$program$d)
   if (d != compiled$program$d) stop(sprintf("The density has %s coordinates, the fit %s.", big(d), big(compiled$program$d)), call. = FALSE)
-  fit$compiled <- fit$guide$compiled <- compiled
+  fit$compiled <- compiled
+  fit$guide$compiled <- NULL # `$` hands it out with the fit's
   fit$model <- x
   check_same_density(fit)
   fit

@@ -65,7 +65,10 @@ new_guide <- function(parts, compiled, seed, state = NULL, loss = NULL) {
 # The guide of a fit, or of a guide itself.
 guide_of <- function(x) {
   if (inherits(x, "mvn_guide")) return(x)
-  if (inherits(x, "fullrank_fit")) return(x$guide)
+  if (inherits(x, "fullrank_fit")) {
+    recognise_version(x)
+    return(x$guide)
+  }
   stop(sprintf("A fit or a guide is needed, not an object of class %s.", class(x)[1L]), call. = FALSE)
 }
 

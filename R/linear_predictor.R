@@ -5,6 +5,7 @@ prediction_rows <- function(object, newdata = NULL, re.form = NULL) {
   reg <- object$regression
   wanted <- lapply(reg$parts, wanted_groups, re.form = re.form)
   if (is.null(newdata)) {
+    needs_data(reg)
     frame <- reg$frame
     rows <- seq_len(nrow(frame))
     offset <- reg$response$offset

@@ -76,6 +76,17 @@ check_statements <- function(statements) {
 
 #' @export
 print.fullrank_model <- function(x, ...) {
-  cat("model(", paste(deparse(x$statements, width.cutoff = 80L), collapse = "\n"), ")\n", sep = "")
+  lines <- unlist(lapply(as.list(x$statements)[-1L], statement_lines, width = getOption("width") - 2L))
+  cat("model({", if (length(lines)) paste0("  ", lines), "})", sep = "\n")
   invisible(x)
+}
+
+# A statement as lines within the width, where deparse() can break them so.
+statement_lines <- function(statement, width) {
+  if (statement_head(statement) %in% c("for", "if", "{")) return(deparse(statement, width.cutoff = max(20L, min(60L, width))))
+  for (cutoff in unique(pmax(20L, pmin(500L, c(width, 70L, 50L, 35L, 20L))))) {
+    lines <- deparse(statement, width.cutoff = cutoff)
+    if (all(nchar(lines, "width") <= width)) break
+  }
+  lines
 }

@@ -106,6 +106,6 @@ print.fullrank_optimizer <- function(x, ...) {
   shown <- switch(x$name, adam = c("lr", "betas", "eps", if (x$decay > 0) "decay"),
                   clipped_adam = c("lr", "clip_norm", "lrd", "betas", "eps"), sgd = c("lr", "momentum"))
   values <- vapply(x[shown], function(v) if (length(v) > 1L) deparse(v) else format(v), "")
-  cat(x$name, "(", paste(shown, values, sep = " = ", collapse = ", "), ")\n", sep = "")
+  wrap(x$name, "(", paste(shown, values, sep = " = ", collapse = ", "), ")")
   invisible(x)
 }

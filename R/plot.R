@@ -83,11 +83,12 @@ plot_trace <- function(fit, xlab = "step", ylab = "", main = "ELBO", ylim = NULL
   }
   if (is.null(ylim)) ylim <- elbo_range(blocks$elbo, fit$elbo)
   graphics::par(mar = c(3.2, 4.5, 2.8, 1), las = 1)
-  graphics::plot.default(blocks$step, blocks$elbo, type = "n", xlab = xlab, ylab = ylab, main = "", ylim = ylim, xlim = c(1, max(length(fit$loss), 2)),
+  graphics::plot.default(blocks$step, blocks$elbo, type = "n", xlab = xlab, ylab = ylab, main = "", ylim = ylim, xlim = elbo_steps(blocks$step, length(fit$loss)),
                          bty = "l", mgp = c(2, 0.6, 0), ...)
   panel_title(main)
   mark_phases(fit$phases)
-  band <- blocks[is.finite(blocks$se), ]
+  below <- max(0L, which(blocks$elbo < ylim[1L])) # jumps there are no noise
+  band <- blocks[is.finite(blocks$se) & seq_len(nrow(blocks)) > below, ]
   if (nrow(band)) {
     graphics::polygon(c(band$step, rev(band$step)), c(band$elbo - 2 * band$se, rev(band$elbo + 2 * band$se)), col = ink[["fill"]], border = NA)
   }
@@ -110,24 +111,38 @@ mark_phases <- function(phases) {
   near <- 0.8 * graphics::par("cxy")[2L] * graphics::par("pin")[2L] / graphics::par("pin")[1L] * (u[2L] - u[1L]) / (u[4L] - u[3L])
   graphics::abline(v = phases$step[-1L], col = "grey80")
   last <- -Inf
-  for (k in which(phases$step < u[2L] - near)) {
-    if (phases$step[k] - last < near) next
-    last <- phases$step[k]
+  at <- pmax(phases$step, u[1L])
+  for (k in which(at < u[2L] - near & c(phases$step[-1L], Inf) > u[1L])) {
+    if (at[k] - last < near) next
+    last <- at[k]
     graphics::text(last, u[3L] + 0.06 * (u[4L] - u[3L]), phases$phase[k], srt = 90, adj = c(0, 1.2), cex = 0.65, col = "grey40")
   }
 }
 
-# Means of the finite steps of each of at most `blocks` blocks of at least four, and their standard errors: from the differences of neighbours, so that the climb
-# itself does not count as noise.
+# Means of the finite steps of each of at most `blocks` blocks, and their standard errors: from the differences of neighbours, so that the climb
+# itself does not count as noise. A short run has its steps one by one.
 elbo_blocks <- function(loss, blocks = 200L) {
   elbo <- -as.double(loss)
   at <- which(is.finite(elbo))
+  x <- elbo[at]
   size <- max(1, ceiling(length(at) / blocks), if (length(at) >= 100L) 4 else 1)
+  if (size == 1) return(data.frame(step = as.double(at), elbo = x, se = step_errors(x)))
   block <- ceiling(seq_along(at) / size)
   mean_of <- function(x) as.double(tapply(x, block, mean))
-  se <- as.double(tapply(elbo[at], block, function(x) if (length(x) < 4L) NA_real_ else sqrt(mean(diff(x)^2) / 2 / length(x))))
-  data.frame(step = mean_of(at), elbo = mean_of(elbo[at]), se = se)
+  se <- as.double(tapply(x, block, function(v) if (length(v) < 4L) NA_real_ else sqrt(mean(diff(v)^2) / 2 / length(v))))
+  data.frame(step = mean_of(at), elbo = mean_of(x), se = se)
 }
+
+# The noise of single steps, from how far each lies off its neighbours' mean (a difference of variance 3/2 of the steps'), averaged over seven.
+step_errors <- function(x, half = 3L) {
+  n <- length(x)
+  if (n < 7L) return(rep(NA_real_, n))
+  off <- c(NA, (x[2:(n - 1L)] - (x[1:(n - 2L)] + x[3:n]) / 2)^2 / 1.5, NA)
+  vapply(seq_len(n), function(i) sqrt(mean(off[max(1L, i - half):min(n, i + half)], na.rm = TRUE)), 0)
+}
+
+# The steps shown: all, less most of a start that has no ELBO.
+elbo_steps <- function(step, n) c(max(1, step[1L] - 0.25 * max(n - step[1L], 4)), max(n, 2))
 
 # The last half of the run and the final estimate, with room for as much again of the climb.
 elbo_range <- function(elbo, final) {

@@ -2,6 +2,7 @@
 
 # Statements on data, each with its nodes in the program. `sites`: their names, or NULL for all.
 observed_statements <- function(compiled, sites = NULL) {
+  needs_data(compiled)
   observed <- Filter(function(o) o$length > 0L, compiled$observed)
   if (!length(observed)) stop("The model has no observed site.", call. = FALSE)
   names(observed) <- make.unique(vapply(observed, `[[`, "", "name"), sep = ".")

@@ -116,6 +116,7 @@ simulate.fullrank_model <- function(object, nsim = 1, seed = NULL, data = object
 simulate.fullrank_fit <- function(object, nsim = 1, seed = NULL, ...) {
   nsim <- check_number(nsim, "nsim", 1, .Machine$integer.max, whole = TRUE)
   compiled <- object$compiled
+  needs_data(compiled)
   if (!length(compiled$observed)) stop("The model has no observed site to replicate.", call. = FALSE)
   seed <- resolve_seed(seed)
   z <- sample_guide(checked_guide(object), draw_eps(nsim, compiled$program$d, seed, "predict"))

@@ -262,6 +262,8 @@ prior_text <- function(call, i, n, data) {
 
 #' @export
 print.fullrank_priors <- function(x, ...) {
-  cat(paste0(pad_right(x$parameter), " ~ ", pad_right(x$prior), ifelse(x$source == "user", "  (yours)", "")), sep = "\n")
+  yours <- ifelse(x$source == "user", "  (yours)", "")
+  room <- getOption("width") - 3L - max(nchar(paste0(x$prior, yours), "width"))
+  cat(trimws(paste0(pad_right(shorten(x$parameter, max(room, 24L))), " ~ ", pad_right(x$prior), yours), "right"), sep = "\n")
   invisible(x)
 }

@@ -154,6 +154,7 @@ as_points <- function(z, d) {
 
 # Log joint density (Jacobian included) at each row of z.
 log_joint <- function(compiled, z) {
+  needs_data(compiled)
   evaluate_points(compiled, z)$log_prob
 }
 

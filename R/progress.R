@@ -31,9 +31,13 @@ read_report <- function(numbers, run, now = proc.time()[["elapsed"]]) {
   seconds <- now - run$started
   done <- numbers[1L] - run$from
   rate <- if (seconds > 0) done / seconds else NA_real_
-  list(step = numbers[1L], elbo = numbers[2L], elbo_se = numbers[3L], phase = if (run$natural) natural_phases[numbers[4L] + 1L] else "",
+  phase <- if (run$natural) natural_phases[numbers[4L] + 1L] else ""
+  # on fixed draws the steps differ by their place alone, and until natural() is done nobody knows how long it takes
+  if (phase == "fixed draws") numbers[3L] <- NA_real_
+  known <- isTRUE(rate > 0) && (run$fixed || !run$natural)
+  list(step = numbers[1L], elbo = numbers[2L], elbo_se = numbers[3L], phase = phase,
        gap = numbers[5L], gap_se = numbers[6L], seconds = seconds, rate = rate, fixed = run$fixed,
-       left = if (isTRUE(rate > 0)) (run$until - numbers[1L]) / rate else NA_real_)
+       left = if (known) (run$until - numbers[1L]) / rate else NA_real_)
 }
 
 # One line within the width: what comes last is left out first.

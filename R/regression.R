@@ -93,7 +93,7 @@ fit_regression <- function(reg, call, ...) {
   fit$model[c("data", "keep", "init")] <- NULL
   fit$regression <- c(reg[setdiff(names(reg), c("model", "lowered", "messages", "formulas"))], list(init = reg$model$init))
   class(fit) <- c("fullrank_regression", class(fit))
-  fit
+  if (isFALSE(reg$fit_args$keep_data)) drop_regression_data(fit, reg$lowered) else fit
 }
 
 # Group effects named by level and column.
@@ -107,7 +107,6 @@ name_effects <- function(fit, effects) {
     part$labels <- element_labels(name, part$dim, names)
     fit$compiled$kept[[name]] <- part
   }
-  fit$guide$compiled <- fit$compiled
   fit
 }
 

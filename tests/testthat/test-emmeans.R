@@ -54,8 +54,16 @@ test_that("marginaleffects' methods give coefficients, their covariance and draw
 test_that("marginaleffects computes slopes and comparisons from them", {
   skip_if_not_installed("marginaleffects")
   skip_if_not_installed("collapse")
-  skip_if(getRversion() < "4.4", "marginaleffects itself calls functions of R 4.4")
+  # marginaleffects calls this function of R 4.4 also in older versions
+  if (!exists("%||%", baseenv())) {
+    assign("%||%", function(x, y) if (is.null(x)) y else x, globalenv())
+    on.exit(rm("%||%", envir = globalenv()))
+  }
   fit <- regression_fit("gaussian")
+  p <- marginaleffects::predictions(fit, newdata = mtcars[1:3, ])
+  reference <- predict(fit, mtcars[1:3, ], interval = "confidence")
+  expect_equal(p$estimate, unname(reference[, "fit"]), tolerance = 0.01)
+  expect_equal(cbind(p$conf.low, p$conf.high), unname(reference[, 2:3]), tolerance = 0.02)
   slope <- marginaleffects::avg_slopes(fit, variables = "wt")
   expect_equal(slope$estimate, coef(fit)[["wt"]], tolerance = 0.02)
 })

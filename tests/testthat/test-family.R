@@ -136,8 +136,10 @@ test_that("censored and truncated responses", {
   fit <- fullrank(time | cens(!dead) ~ x, data = d, family = "weibull", seed = 1)
   expect_true("y ~ censored(weibull(shape, mu/exp(lgamma(1 + 1/shape))), upper = upper)" %in% model_lines(as_model(fit)))
   expect_lt(abs(coef(fit)[["x"]] - 0.5) / standard_errors(fit)[["x"]], 3.3)
-  reference <- survival::survreg(survival::Surv(time, dead) ~ x, d)
-  expect_lt(abs(coef(fit)[["x"]] - coef(reference)[["x"]]) / sqrt(vcov(reference)["x", "x"]), 0.25)
+  if (requireNamespace("survival", quietly = TRUE)) {
+    reference <- survival::survreg(survival::Surv(time, dead) ~ x, d)
+    expect_lt(abs(coef(fit)[["x"]] - coef(reference)[["x"]]) / sqrt(vcov(reference)["x", "x"]), 0.25)
+  }
   g <- regression_gap(fit, time | cens(!dead) ~ x, d)
   expect_equal(g$pointwise, g$joint)
   words <- as_model(time | cens(ifelse(dead, "none", "right")) ~ x, data = d, family = "weibull")

@@ -37,6 +37,11 @@ test_that("the trace has the mean ELBO of each block, its error, and the phases"
   # a steady climb is no noise
   x$loss <- -seq_len(4000)
   expect_equal(drawn(x, type = "trace")$blocks$se[1], sqrt(1 / 2 / 20))
+  # a short run: each step by itself
+  x$loss <- -(seq_len(90) + rnorm(90, sd = 0.3))
+  at <- drawn(x, type = "trace")$blocks
+  expect_identical(at$elbo, -x$loss)
+  expect_equal(sqrt(mean(at$se^2)), 0.3, tolerance = 0.2)
   natural <- fullrank(model({ a ~ normal(0, 1); s ~ half_normal(1); y ~ normal(a, s) }), list(y = c(1, 2, 4)), seed = 1)
   shown <- drawn(natural, type = "trace")
   expect_identical(shown$phases, natural$phases)

@@ -99,3 +99,39 @@ test_that("the guide shows location and scale as they are", {
   expect_match(lines[3], "^mu +-1.25 +1e-08$")
   expect_match(lines[4], "^s +1e\\+06 +3$")
 })
+
+test_that("a regression, its parts and its model fit 80 columns whatever the names are", {
+  set.seed(1)
+  d <- data.frame(response_variable_of_interest = rpois(100, 3), a_rather_long_predictor_name_that_goes_on = rnorm(100),
+                  another_quite_long_predictor_name_here = factor(rep(c("a level with a long name", "a level with an even longer name"), 50)),
+                  the_long_grouping_factor = factor(rep(1:10, 10)))
+  long <- fullrank(response_variable_of_interest ~ a_rather_long_predictor_name_that_goes_on * another_quite_long_predictor_name_here +
+                     (1 + a_rather_long_predictor_name_that_goes_on | the_long_grouping_factor), data = d, family = poisson(), steps = 20, seed = 1)
+  for (x in list(long, summary(long), prior_summary(long), VarCorr(long), diagnostics(long), long$guide, posterior(long), clipped_adam(), natural())) printed(x)
+  expect_match(text(long), "population effects are on the log scale")
+  expect_match(text(regression_fit("gaussian")), "population effects are on the scale of mpg")
+  lines <- printed(as_model(long))
+  # what is printed is the model
+  again <- eval(str2lang(paste(lines, collapse = "\n")))
+  expect_identical(again$statements, as_model(long)$statements)
+})
+
+test_that("a model prints as it was written, and reads back", {
+  printed_models <- list(m, model({
+    for (i in 1:3) {
+      a <- i
+      target(a)
+    }
+    if (n > 2) b ~ normal(0, 1) else b ~ normal(0, 2)
+  }))
+  for (x in printed_models) expect_identical(eval(str2lang(paste(printed(x), collapse = "\n")))$statements, x$statements)
+})
+
+test_that("in a knitted document a fit prints as it does at a terminal", {
+  skip_if_not_installed("knitr")
+  file <- tempfile(fileext = ".Rmd")
+  on.exit(unlink(file))
+  writeLines(c("```{r}", "fit", "```"), file)
+  out <- knitr::knit(text = readLines(file), quiet = TRUE, envir = list2env(list(fit = fit)))
+  expect_match(paste(out, collapse = "\n"), paste0("## ", printed(fit)[1]), fixed = TRUE)
+})

@@ -59,3 +59,66 @@ test_that("a fit holds no pointer and is not much larger than its parts", {
   expect_false(any(c("externalptr", "environment", "closure", "weakref") %in% kinds))
   expect_lt(length(serialize(fit[setdiff(names(fit), "model")], NULL)), 2e5)
 })
+
+test_that("the data are kept once as given and once as the program reads them", {
+  y <- as.numeric(1:20000)
+  fit <- short_fit(model({ a ~ normal(0, 1); y ~ normal(a, 1e4) }), list(y = y), steps = 5)
+  expect_lt(length(serialize(fit[setdiff(names(fit), "model")], NULL)), 2 * length(serialize(y, NULL)) + 20000)
+  expect_s3_class(fit$guide, "mvn_guide")
+  expect_identical(fit$guide$compiled, fit$compiled)
+  expect_identical(fit[["guide"]], fit$guide)
+  expect_identical(elbo(fit$guide, 5, seed = 1), elbo(fit, 5, seed = 1))
+  again <- fullrank(as_model(fit), steps = 5, seed = 1, optimizer = adam(lr = 0.05, decay = 0.01))
+  expect_identical(again$guide$loc, fit$guide$loc)
+})
+
+test_that("without its data a fit of a model has the same draws and summaries, and says what it lacks", {
+  whole <- short_fit(m, data, keep = "ratio")
+  fit <- short_fit(m, data, keep = "ratio", keep_data = FALSE)
+  expect_identical(draws(fit, 50, seed = 1), draws(whole, 50, seed = 1))
+  expect_identical(as.data.frame(summary(fit)), as.data.frame(summary(whole)))
+  expect_identical(vcov(fit), vcov(whole))
+  expect_identical(utils::capture.output(print(fit))[-(1:3)], utils::capture.output(print(whole))[-(1:3)])
+  for (needs in list(function() elbo(fit), function() update(fit), function() simulate(fit), function() nobs(fit), function() draws(fit, importance = TRUE))) {
+    expect_error(needs(), "keep_data = FALSE, and this needs its data: fit again with update\\(fit, data")
+  }
+  expect_identical(update(fit, data = data, keep_data = TRUE, keep = "ratio")$guide$loc, whole$guide$loc)
+  n <- 20000
+  big <- list(y = sin(seq_len(n)), x = cos(seq_len(n)), g = rep_len(1:3, n))
+  lean <- short_fit(model({
+    a ~ normal(0, 1, dim = 3)
+    b ~ normal(0, 1)
+    y ~ normal(a[g] + b * x, 1)
+  }), big, steps = 5, keep_data = FALSE)
+  expect_lt(length(serialize(lean[setdiff(names(lean), "model")], NULL)), 40000)
+  expect_lt(as.numeric(object.size(lean[setdiff(names(lean), "model")])), 100000)
+})
+
+test_that("without its data a regression still predicts new rows", {
+  whole <- fullrank(mpg ~ wt + factor(cyl), data = mtcars, seed = 1)
+  fit <- fullrank(mpg ~ wt + factor(cyl), data = mtcars, seed = 1, keep_data = FALSE)
+  new <- data.frame(wt = c(2, 3), cyl = c(4, 8))
+  expect_identical(predict(fit, new, interval = "confidence"), predict(whole, new, interval = "confidence"))
+  expect_identical(as.data.frame(summary(fit)), as.data.frame(summary(whole)))
+  expect_identical(prior_summary(fit), prior_summary(whole))
+  expect_identical(nobs(fit), 32L)
+  expect_identical(utils::capture.output(print(fit))[-(1:3)], utils::capture.output(print(whole))[-(1:3)])
+  for (needs in list(function() fitted(fit), function() residuals(fit), function() model.frame(fit), function() update(fit, . ~ . + hp))) expect_error(needs())
+  expect_error(predict(fit), "keep_data = FALSE")
+  expect_lt(length(serialize(fit$compiled, NULL)), length(serialize(whole$compiled, NULL)))
+  grouped <- fullrank(y ~ x + (1 + x | g), data = grouped_counts(), family = poisson(), seed = 1, steps = 20, keep_data = FALSE)
+  full <- fullrank(y ~ x + (1 + x | g), data = grouped_counts(), family = poisson(), seed = 1, steps = 20)
+  expect_equal(predict(grouped, data.frame(x = 1, g = "a"), type = "response"), predict(full, data.frame(x = 1, g = "a"), type = "response"))
+  expect_equal(ranef(grouped), ranef(full))
+})
+
+test_that("a fit of another version is recognised, once", {
+  fit <- short_fit(m, data)
+  expect_identical(fit$version, as.character(utils::packageVersion("fullrank")))
+  expect_silent(vcov(fit))
+  fit$version <- "0.0.1"
+  expect_message(vcov(fit), "made by version 0.0.1 of fullrank, and this is")
+  expect_silent(vcov(fit))
+  fit["version"] <- list(NULL)
+  expect_message(utils::capture.output(print(fit)), "version unknown")
+})
