@@ -36,7 +36,8 @@
 #' # An R function
 #' y <- c(2.6, 2.0, 3.3, -0.6, 3.6, 2.4, 1.5, 3.2)
 #' log_joint <- function(z, y) {
-#'   sum(dnorm(y, z[["mu"]], exp(z[["log_sigma"]]), log = TRUE)) + dnorm(z[["mu"]], 0, 10, log = TRUE) + dnorm(z[["log_sigma"]], 0, 1, log = TRUE)
+#'   sum(dnorm(y, z[["mu"]], exp(z[["log_sigma"]]), log = TRUE)) +
+#'     dnorm(z[["mu"]], 0, 10, log = TRUE) + dnorm(z[["log_sigma"]], 0, 1, log = TRUE)
 #' }
 #' gradient <- function(z, y) {
 #'   off <- (y - z[["mu"]]) / exp(z[["log_sigma"]])
