@@ -30,8 +30,8 @@
 #' @section C:
 #' A package that has the header `fullrank.h` (`LinkingTo: fullrank`) makes an external pointer by `fullrank_density()`, which `fullrank()` takes; no R call is made in a step. The header says how.
 #' @section Saving:
-#' `saveRDS()` keeps the guide, and what needs no density: [posterior()], `vcov()`, `coef()`, `print()`; of an R function all, since functions are plain data. What needs the density of a TMB object,
-#' a `stanfit` or a C function needs it again in a new session: make the object anew, then `fit <- attach_density(fit, object)`.
+#' `saveRDS()` keeps the guide, and what needs no density: [posterior()], `vcov()`, `coef()`, `print()`; of an R function all, since functions are plain data. What needs the density of a TMB object
+#' needs its library loaded again (`dyn.load(TMB::dynlib(...))`); that of a `stanfit` or a C function needs the object: make it anew, then `fit <- attach_density(fit, object)`.
 #' @examples
 #' # An R function
 #' y <- c(2.6, 2.0, 3.3, -0.6, 3.6, 2.4, 1.5, 3.2)

@@ -34,9 +34,13 @@ stanfit_of <- local({
       if (!nzchar(system.file("include", package = "BH")) && file.exists("/usr/include/boost")) rstan::rstan_options(boost_lib = "/usr/include")
       makevars <- tempfile()
       writeLines(sprintf("%sFLAGS = -O0 -w -fPIC", c("CXX", "CXX14", "CXX17")), makevars)
-      old <- Sys.getenv("R_MAKEVARS_USER", NA)
+      # rstan leaves flags of its own behind, which other tests would compile with
+      old <- Sys.getenv(c("R_MAKEVARS_USER", "PKG_LIBS", "PKG_CPPFLAGS", "PKG_CXXFLAGS"), NA, names = TRUE)
       Sys.setenv(R_MAKEVARS_USER = makevars)
-      on.exit(if (is.na(old)) Sys.unsetenv("R_MAKEVARS_USER") else Sys.setenv(R_MAKEVARS_USER = old))
+      on.exit({
+        Sys.unsetenv(names(old)[is.na(old)])
+        if (!all(is.na(old))) do.call(Sys.setenv, as.list(old[!is.na(old)]))
+      })
       suppressWarnings(utils::capture.output(model <- try(rstan::stan_model(model_code = stan_code[[name]], model_name = gsub("-", "_", name)), silent = TRUE)))
       if (inherits(model, "try-error")) skip(paste("Stan does not compile here:", conditionMessage(attr(model, "condition"))))
       compiled[[name]] <<- model
