@@ -30,7 +30,7 @@ elbo <- function(g, particles = 1000, eps = NULL, gradient = FALSE, seed = NULL)
   check_flag(gradient, "gradient")
   needs_data(g$compiled)
   eps <- given_or_drawn(eps, particles, g, seed, "check")
-  out <- .Call(fullrank_elbo, g$compiled$program, pack_guide(g), eps, gradient)
+  out <- .Call(fullrank_elbo, core_density(g$compiled), pack_guide(g), eps, gradient)
   S <- length(out$elbo)
   result <- list(elbo = mean(out$elbo), se = if (S > 1L) stats::sd(out$elbo) / sqrt(S) else NA_real_)
   if (gradient) {
@@ -65,8 +65,8 @@ svi_step <- function(g, optimizer, particles = 1, eps = NULL) {
   if (is.null(state) || !identical(state$optimizer, optimizer$name)) state <- c(fresh_state(g, optimizer), optimizer = optimizer$name)
   state$theta <- pack_guide(g)
   eps <- given_or_drawn(eps, particles, g, g$seed, "step", state$step)
-  out <- if (optimizer$name == "natural") .Call(fullrank_natural_step, g$compiled$program, state, eps)
-         else .Call(fullrank_svi_step, g$compiled$program, state, optimizer, eps)
+  out <- if (optimizer$name == "natural") .Call(fullrank_natural_step, core_density(g$compiled), state, eps)
+         else .Call(fullrank_svi_step, core_density(g$compiled), state, optimizer, eps)
   moved <- if (is.nan(out$loss)) g else new_guide(unpack_guide(out$state$theta, g$compiled), g$compiled, g$seed)
   moved$loss <- out$loss
   moved$state <- c(out$state[setdiff(names(out$state), c("theta", "loc", "factor"))], optimizer = optimizer$name)
@@ -112,7 +112,7 @@ log_density <- function(m, data = m$data) {
   list(
     fn = function(z) log_joint(compiled, points(z)),
     gr = function(z) {
-      g <- .Call(fullrank_program_eval, compiled$program, points(z), TRUE, FALSE)$gradient
+      g <- evaluate_points(compiled, points(z), TRUE)$gradient
       colnames(g) <- compiled$coord_names
       if (is.matrix(z)) g else g[1L, ]
     },
@@ -123,7 +123,7 @@ log_density <- function(m, data = m$data) {
     constrain = function(z) {
       p <- points(z)
       if (nrow(p) != 1L) stop("`constrain()` takes one point.", call. = FALSE)
-      Map(function(v, site) shape_value(v, site), constrain_draws(compiled, p), c(compiled$sites, compiled$kept))
+      Map(function(v, site) shape_value(v, site), constrain_draws(compiled, p), output_parts(compiled))
     },
     unconstrain = function(values) unconstrain_values(compiled, values),
     dim = d, names = compiled$coord_names

@@ -3,7 +3,7 @@
 #' Stochastic variational inference with a multivariate Normal guide with full covariance on the unconstrained latent
 #' vector. The print of a fit begins with the verdict on whether it converged.
 #'
-#' @param x A model, see [model()].
+#' @param x A model, see [model()]; a formula, see [fullrank.formula()]; or a log density from elsewhere, see [fullrank.function()].
 #' @param data A data frame, list or environment. A name that the model states and that is found here is observed.
 #' @param init Where to start: one of [`init_to_*()`][init], or a named list of values.
 #' @param init_scale Initial scale of the guide, positive; 0.1 as in Pyro.
@@ -59,9 +59,17 @@ fullrank <- function(x, ...) UseMethod("fullrank")
 
 #' @export
 fullrank.default <- function(x, ...) {
-  stop(sprintf("fullrank() cannot fit an object of class %s.", class(x)[1L]),
-       "\n  It takes a model: fullrank(model({ mu ~ normal(0, 1); y ~ normal(mu, 1) }), data = list(y = y)).", call. = FALSE)
+  stop(sprintf("fullrank() cannot fit an object of class %s.", class(x)[1L]), " It takes\n", paste0("  ", fullrank_forms, collapse = "\n"), call. = FALSE)
 }
+
+fullrank_forms <- c(
+  "a model:       fullrank(model({ mu ~ normal(0, 1); y ~ normal(mu, 1) }), data = list(y = y))",
+  "a formula:     fullrank(y ~ x + (1 | g), data = d, family = poisson())",
+  "an R function: fullrank(function(z) sum(dnorm(z, log = TRUE)), gradient = function(z) -z, init = c(a = 0, b = 0))",
+  "a TMB object:  fullrank(MakeADFun(data, parameters, random = \"u\"))",
+  "a stanfit:     fullrank(sampling(stan_model(\"model.stan\"), data = data, chains = 0))",
+  "a C density:   an external pointer made by fullrank_density() of fullrank.h; see ?fullrank.function"
+)
 
 #' @rdname fullrank
 #' @export
@@ -80,18 +88,23 @@ fullrank.fullrank_model <- function(x, data = x$data, ..., init = if (is.null(x$
   settings$seed <- resolve_seed(seed)
   compiled <- compile_model(x, data, keep)
   one <- function(init, seed) {
-    state <- fresh_state(start_guide(compiled, init, init_scale, seed), optimizer)
-    fit <- structure(list(
-      version = this_version(), call = call, model = x, data = data, compiled = compiled, settings = settings, seed = seed,
-      particles = settings$particles, optimizer = optimizer, keep = keep, loss = numeric(),
-      nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0,
-      density_evaluations = 0, state = state
-    ), class = "fullrank_fit")
+    fit <- new_fit(call, x, data, compiled, settings, keep, init, seed)
     fit$model$data <- NULL # which `data` has
     run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
   }
   fit <- if (settings$restarts == 1) one(settings$init, settings$seed) else run_restarts(one, settings$init, settings$seed, settings$restarts)
   if (keep_data) fit else drop_data(fit)
+}
+
+# The fit before any step.
+new_fit <- function(call, model, data, compiled, settings, keep = NULL, init = settings$init, seed = settings$seed) {
+  g <- start_guide(compiled, init, settings$init_scale, seed)
+  structure(list(
+    version = this_version(), call = call, model = model, data = data, compiled = compiled, settings = settings, seed = seed,
+    particles = settings$particles, optimizer = settings$optimizer, keep = keep, loss = numeric(),
+    nonfinite = count_by_site(compiled, 0 * seq_along(compiled$terms)), seconds = 0, gradient_evaluations = 0,
+    density_evaluations = 0, state = fresh_state(g, settings$optimizer), guide = g
+  ), class = "fullrank_fit")
 }
 
 # What fullrank() does not know: a misspelt argument, or data given one by one.
@@ -116,7 +129,7 @@ max_threads <- 16
 most_steps <- 1e8
 most_particles <- 1e6
 
-check_settings <- function(init, init_scale, optimizer, steps, max_steps, particles, threads, tol, restarts) {
+check_settings <- function(init, init_scale, optimizer, steps, max_steps, particles, threads, tol, restarts = 1) {
   check_init_scale(init_scale)
   list(
     init = check_init(init), init_scale = init_scale, optimizer = check_optimizer(optimizer),
@@ -167,8 +180,9 @@ run_fit <- function(fit, steps, max_steps, progress, verbose = FALSE) {
   fit$density_evaluations <- fit$density_evaluations + (if (is.null(out$densities)) 0 else out$densities)
   fit$nonfinite <- fit$nonfinite + count_by_site(fit$compiled, out$counts)
   fit$guide <- new_guide(unpack_guide(fit$state$theta, fit$compiled), fit$compiled, fit$seed)
-  fit <- judge_fit(fit, if (fit$status == "converged") out$verdict)
   fit$guide$compiled <- NULL # `$` hands it out with the fit's
+  if (!is.null(out$failure)) fail_again(out$failure, fit)
+  fit <- tryCatch(judge_fit(fit, if (fit$status == "converged") out$verdict), fullrank_density_error = function(e) fail_again(e, fit))
   fit$restarts <- refresh_restarts(fit)
   fit$seconds <- fit$seconds + proc.time()[["elapsed"]] - begin
   if (verbose) message(paste(strwrap(verdict_text(fit)), collapse = "\n"))
@@ -183,27 +197,31 @@ take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE, verbose = 
   run <- list(from = fit$state$step, until = until, fixed = fixed, natural = fit$optimizer$name == "natural")
   bar <- progress_report(progress, verbose, run)
   on.exit(bar$done())
-  program <- fit$compiled$program
-  d <- program$d
-  program$threads <- as.integer(min(fit$settings$threads, max_threads))
+  d <- fit$compiled$program$d
+  guard <- new.env(parent = emptyenv())
+  density <- core_density(fit$compiled, guard)
+  density$threads <- as.integer(min(fit$settings$threads, max_threads))
   if (fit$optimizer$name == "natural") {
     settings <- list(seed = fit$seed, pairs = (fit$particles + 1) %/% 2, until_step = until, fixed_steps = as.integer(fixed),
                      max_gradients = fit$gradient_evaluations + natural_budget(fit$optimizer, d), tol = fit$settings$tol)
-    return(.Call(fullrank_natural_run, program, fit$state, settings, bar$report))
+    return(c(.Call(fullrank_natural_run, density, fit$state, settings, bar$report), failure = list(guard$failure)))
   }
   settings <- list(
     seed = fit$seed, particles = fit$particles, until_step = until, fixed_steps = as.integer(fixed),
     check_every = check_every, check_pairs = check_pairs, more_pairs = more_pairs(d), tol = fit$settings$tol
   )
-  .Call(fullrank_svi_run, program, fit$state, fit$optimizer, settings, bar$report)
+  c(.Call(fullrank_svi_run, density, fit$state, fit$optimizer, settings, bar$report), failure = list(guard$failure))
 }
+
+# The standard normals of the fresh draws that judge a fit.
+judging_eps <- function(fit, draws) draw_eps(draws, fit$compiled$program$d, mix_seed(fit$seed, 1), "check", fit$state$step)
 
 # What is known of the fit from fresh draws: ELBO, gap, importance weights.
 judge_fit <- function(fit, verdict = NULL, draws = 1000L) {
   g <- fit$guide
   step <- fit$state$step
-  if (is.null(verdict)) verdict <- .Call(fullrank_verdict, fit$compiled$program, fit$state$theta, more_pairs(fit$compiled$program$d), fit$seed, step)
-  weights <- log_weights(g, draw_eps(draws, fit$compiled$program$d, mix_seed(fit$seed, 1), "check", step))
+  if (is.null(verdict)) verdict <- .Call(fullrank_verdict, core_density(fit$compiled), fit$state$theta, more_pairs(fit$compiled$program$d), fit$seed, step)
+  weights <- log_weights(g, judging_eps(fit, draws))
   finite <- weights[is.finite(weights)]
   fit$log_weights <- weights
   fit$elbo <- if (length(finite) == draws) mean(weights) else if (length(finite)) mean(finite) else NA_real_
@@ -246,11 +264,12 @@ update.fullrank_fit <- function(object, formula. = NULL, ..., steps = NULL, max_
     return(run_fit(object, steps, max_steps, progress, verbose))
   }
   if (any(!nzchar(argument_tags(...)))) stop("update() takes a model by place; its other arguments need their names, as in data = list(...).", call. = FALSE)
-  if (!is.null(formula.) && !inherits(formula., "fullrank_model")) stop("`formula.` must be a model, made by model({ ... }).", call. = FALSE)
+  if (!is.null(formula.) && !is_outside(object$compiled) && !inherits(formula., "fullrank_model")) stop("`formula.` must be a model, made by model({ ... }).", call. = FALSE)
   s <- object$settings
   args <- list(x = if (is.null(formula.)) object$model else formula., data = object$data, init = s$init, init_scale = s$init_scale, optimizer = object$optimizer,
                steps = if (missing(steps)) s$steps else steps, max_steps = max_steps, particles = object$particles, seed = s$seed,
                threads = s$threads, keep = object$keep, tol = s$tol, restarts = s$restarts, progress = progress, verbose = verbose)
+  if (is_outside(object$compiled)) args <- c(args[setdiff(names(args), c("data", "init", "keep", "restarts"))], object$again)
   args[names(changed)] <- changed
   fit <- do.call(fullrank, args)
   fit$call <- changed_call(object$call, match.call(expand.dots = TRUE))

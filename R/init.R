@@ -107,13 +107,14 @@ find_start <- function(compiled, init, seed, attempts = 20L, uniform = 80L) {
     one <- if (k <= attempts) init else init_to_uniform(if (k <= attempts + uniform / 2) 2 else 0.5)
     z <- start_once(compiled, one, mix_seed(seed, 7919 + k))
     if (is.null(first)) first <- z
-    at <- .Call(fullrank_program_eval, compiled$program, as_points(z), TRUE, FALSE)
+    at <- evaluate_points(compiled, z, TRUE)
     if (is.finite(at$log_prob) && all(is.finite(at$gradient))) return(z)
   }
   fail_start(compiled, first)
 }
 
 fail_start <- function(compiled, z) {
+  if (is_outside(compiled)) return(fail_outside_start(compiled, z))
   at <- .Call(fullrank_program_eval, compiled$program, as_points(z), TRUE, TRUE)
   bad <- unique(compiled$terms[!is.finite(at$terms)])
   flat <- if (!length(bad)) compiled$coord_names[!is.finite(at$gradient)]
@@ -130,7 +131,7 @@ mode_nats <- 1e-10
 # L-BFGS to near a mode, Newton's method to the mode: where parameters have very different scales the former stops early without
 # knowing, while the Hessian tells.
 find_mode <- function(compiled, init, start) {
-  out <- .Call(fullrank_mode, compiled$program, start, init$iterations)
+  out <- .Call(fullrank_mode, core_density(compiled), start, init$iterations)
   if (out$interrupted) stop("The search for the mode was interrupted.", call. = FALSE)
   mode <- newton_mode(compiled, out$z)
   if (!is.null(mode)) return(mode)
@@ -141,7 +142,7 @@ find_mode <- function(compiled, init, start) {
 
 # NULL where the density is not strictly concave on the way, or Newton's method does not arrive.
 newton_mode <- function(compiled, z, most = 30L) {
-  at <- function(points) .Call(fullrank_program_eval, compiled$program, as_points(points), TRUE, FALSE)
+  at <- function(points) evaluate_points(compiled, as_points(points), TRUE)
   d <- length(z)
   h <- 1e-4 * pmax(1, abs(z))
   here <- at(z)
@@ -166,6 +167,15 @@ newton_mode <- function(compiled, z, most = 30L) {
     h <- 1e-3 * scale
   }
   NULL
+}
+
+fail_outside_start <- function(compiled, z) {
+  at <- evaluate_points(compiled, z, TRUE)
+  flat <- compiled$coord_names[!is.finite(at$gradient)]
+  stop("The log density is not finite at any start that was tried: ",
+       if (!is.finite(at$log_prob)) sprintf("at the first one it is %s.", format(at$log_prob))
+       else sprintf("at the first one its gradient is not finite in %s.", enumerate(utils::head(flat, 5L))),
+       "\n  It must be finite near `init`, for all unconstrained values: map positive parameters by exp() and add the log Jacobian. Give another start by init = ...", call. = FALSE)
 }
 
 start_once <- function(compiled, init, seed) {

@@ -18,7 +18,9 @@
 print.fullrank_fit <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
   print_verdict(x)
-  print(without_cautions(summary.fullrank_fit(x)), n = n)
+  # a fit of a stanfit, read in a new session, has its guide alone
+  table <- tryCatch(without_cautions(summary.fullrank_fit(x)), fullrank_density_gone = conditionMessage)
+  if (is.character(table)) cat(table, "\n", sep = "") else print(table, n = n)
   invisible(x)
 }
 

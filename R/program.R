@@ -156,7 +156,7 @@ as_points <- function(z, d) {
 # Log joint density (Jacobian included) at each row of z.
 log_joint <- function(compiled, z) {
   needs_data(compiled)
-  .Call(fullrank_program_eval, compiled$program, as_points(z), FALSE, FALSE)$log_prob
+  evaluate_points(compiled, z)$log_prob
 }
 
 # Values of nodes (ids from 0) at each row of z: a list of S x len matrices.

@@ -73,7 +73,7 @@ probs_first <- function(q, part, names) {
 # ---- where the values of a site come from ---------------------------------------------------------------------------
 
 # What summaries report on, in order: the latent sites, then the deterministic values that were kept.
-output_parts <- function(compiled) c(compiled$sites, compiled$kept)
+output_parts <- function(compiled) if (is.null(compiled$outputs)) c(compiled$sites, compiled$kept) else compiled$outputs
 
 # Whether each element is a monotone function of one coordinate, known without draws.
 is_elementwise <- function(part) identical(part$map, "bounded") && !is.null(part$lower)

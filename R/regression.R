@@ -49,6 +49,7 @@ fullrank.formula <- function(formula, data, family = gaussian(), prior = NULL, w
 #' @export
 fullrank.list <- function(x, data, ...) {
   call <- match.call()
+  if (!missing(x) && is_tmb(x)) return(fullrank_tmb(x, matched_call(call), ..., data = if (!missing(data)) data))
   names(call)[names(call) == "x"] <- "formula"
   if (!missing(x) && !(length(x) && all(vapply(x, is_formula, NA)))) return(fullrank.default(x))
   call[[1L]] <- fullrank.formula
@@ -169,6 +170,7 @@ as_model.fullrank_model <- function(x, ...) x
 #' @rdname as_model
 #' @export
 as_model.fullrank_fit <- function(x, ...) {
+  if (is_outside(x$compiled)) stop("This fit is of a log density from elsewhere: there are no sample statements to show.", call. = FALSE)
   out <- x$model
   out$data <- x$data
   out$keep <- x$keep

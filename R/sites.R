@@ -2,13 +2,13 @@
 
 # Values of all latent sites, then of kept deterministic values, at each row of z: a named list of S x length matrices.
 constrain_draws <- function(compiled, z) {
-  parts <- c(compiled$sites, compiled$kept)
-  values <- node_values(compiled, z, vapply(parts, `[[`, 0L, "id"))
+  parts <- output_parts(compiled)
+  values <- if (is_outside(compiled)) outside_values(compiled, z) else node_values(compiled, z, vapply(parts, `[[`, 0L, "id"))
   Map(function(v, part) { colnames(v) <- part$labels; v }, stats::setNames(values, names(parts)), parts)
 }
 
 value_labels <- function(compiled) {
-  unlist(lapply(c(compiled$sites, compiled$kept), `[[`, "labels"), use.names = FALSE)
+  unlist(lapply(output_parts(compiled), `[[`, "labels"), use.names = FALSE)
 }
 
 # One site's value in its own shape, from a vector in column-major order.

@@ -1,4 +1,5 @@
 /* init.c: the one table of .Call routines. */
+#include "r_density.h"
 #include "r_dist.h"
 #include "r_guide.h"
 #include "r_mode.h"
@@ -30,7 +31,9 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(fullrank_natural_run, 4),
     ROUTINE(fullrank_natural_step, 3),
     ROUTINE(fullrank_mode, 3),
-    /* programs */
+    /* densities, programs */
+    ROUTINE(fullrank_density_eval, 3),
+    ROUTINE(fullrank_density_dim, 1),
     ROUTINE(fullrank_op_table, 0),
     ROUTINE(fullrank_program_eval, 4),
     ROUTINE(fullrank_program_values, 3),
@@ -55,6 +58,7 @@ void R_init_fullrank(DllInfo *dll)
   R_registerRoutines(dll, NULL, routines, NULL, NULL);
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
+  R_RegisterCCallable("fullrank", "fullrank_density", (DL_FUNC)&fr_make_density);
   fr_isa_use(fr_isa_best());
   fr_threads_start();
 }

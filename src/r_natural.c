@@ -3,7 +3,7 @@
  * Its state is a list: theta (the guide, as in r_svi.c), step, refused, counters (named numbers, natural.h says what each is) and the
  * arrays of fr_natural, NULL where the phase does not need them. The entry points copy the state once, change the copy and return it. */
 #include "r_natural.h"
-#include "r_program.h"
+#include "r_density.h"
 #include "r_watch.h"
 #include "core/natural.h"
 #include "core/svi.h"

@@ -151,7 +151,7 @@ static int program_explain(void *model, int S, size_t ld, const double *z, doubl
   return status;
 }
 
-void fr_density_from_r(SEXP list, int S, int (*poll)(void *), void *poll_data, fr_density *out)
+void fr_program_density(SEXP list, int S, int (*poll)(void *), void *poll_data, fr_density *out)
 {
   density_model *m = (density_model *)R_alloc(1, sizeof(density_model));
   m->program = load(list, 0);

@@ -4,7 +4,7 @@
  * triangle of T packed in panels. A run's state is a list: theta, m1, m2 (NULL or as theta), step, update,
  * lr_factor, refused, in_a_row. The entry points copy the state once, change the copy and return it. */
 #include "r_svi.h"
-#include "r_program.h"
+#include "r_density.h"
 #include "r_watch.h"
 #include "core/svi.h"
 #include "core/tril.h"

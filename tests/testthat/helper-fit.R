@@ -51,3 +51,12 @@ within_state <- function(fit) {
   fit$state$theta <- fullrank:::pack_guide(fit$guide)
   fit
 }
+
+# KL(q1 || q2) of the Normals of two fits, in nats: twice the tolerance of both bounds it, about.
+normal_kl <- function(one, two) {
+  a <- vcov(one, full = TRUE)
+  b <- vcov(two, full = TRUE)
+  off <- unname(coef(two, full = TRUE) - coef(one, full = TRUE))
+  solved <- solve(unname(b), unname(a))
+  (sum(diag(solved)) - length(off) - as.numeric(determinant(solved)$modulus) + sum(off * solve(unname(b), off))) / 2
+}

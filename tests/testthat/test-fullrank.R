@@ -207,7 +207,7 @@ test_that("settings out of range", {
   expect_error(fullrank(m, data, particle = 4), "no argument `particle`. Did you mean `particles`")
   expect_error(fullrank(m, y = 1:2), "no argument `y`.*data = list\\(y = ...\\)")
   expect_error(fullrank(m, data, 8), "need their names")
-  expect_error(fullrank("m"), "cannot fit an object of class character.*It takes a model")
+  expect_error(fullrank("m"), "cannot fit an object of class character.*It takes.*a model")
 })
 
 test_that("a start where the log density is not finite names the sites", {
