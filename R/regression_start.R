@@ -1,6 +1,7 @@
-# Where the fit of a regression starts: near what penalised iteratively reweighted least squares find for the linear predictor of the mean,
-# the effects of groups and their covariances by a few steps of EM. The posterior of group effects can have several local optima
-# (correlated slopes of long series are an example), and a start at no effects may end in a poor one.
+# Where the fit of a regression starts. Without groups: at the mean of the response and no effects, which the warm start leaves at once. With
+# groups: near what penalised iteratively reweighted least squares find for the linear predictor of the mean, the effects of groups and
+# their covariances by some steps of EM. Their posterior can have several local optima (correlated slopes of long series are an
+# example), and a start at no effects may end in a poor one.
 
 start_of <- function(reg) {
   if (reg$prior_only) return(init_to_median())
@@ -24,8 +25,10 @@ start_values <- function(reg) {
   if (reg$family$name == "cumulative") return(c(values, list(cutpoints = start_cutpoints(reg))))
   work <- working_response(reg)
   if (is.finite(work$link(work$center))) values$Intercept <- work$link(work$center)
-  found <- tryCatch(rough_fit(reg, work), error = function(e) NULL)
-  values[names(found)] <- found
+  if (length(reg$parts$mu$groups)) {
+    found <- tryCatch(rough_fit(reg, work), error = function(e) NULL)
+    values[names(found)] <- found
+  }
   values
 }
 
@@ -90,7 +93,7 @@ rough_fit <- function(reg, work, steps = 30L) {
   dispersion <- 1
   effects <- rep(list(0), length(blocks))
   line <- NULL
-  for (step in seq_len(if (length(blocks)) steps else 4L)) {
+  for (step in seq_len(steps)) {
     linear <- is.null(line) || step <= 8L || step %% 4L == 0L
     if (linear) line <- linearised(work, eta)
     z <- line$z - known
@@ -98,6 +101,7 @@ rough_fit <- function(reg, work, steps = 30L) {
     if (linear && ncol(X)) beta <- ridge(X, z - groups, line$weight, start_penalty(part, reg, dispersion))
     fixed <- if (ncol(X)) drop(X %*% beta) else 0
     if (work$free) dispersion <- sum(line$weight * (z - groups - fixed)^2) / sum(work$w > 0)
+    # coarse groups first: what they share would else go to the finer ones
     for (k in order(vapply(blocks, `[[`, 0L, "J"))) {
       blocks[[k]] <- step_block(blocks[[k]], z - fixed - Reduce(`+`, effects[-k], 0), line$weight, dispersion)
       effects[[k]] <- blocks[[k]]$effect
