@@ -2,7 +2,7 @@
 #
 #   Rscript tools/nuts.R [model ...]
 #
-# replaces the rows of these models, or of all. About half an hour of one core.
+# replaces the rows of these models, or of all. About a quarter of an hour of one core; the beta regression needs package betareg too.
 #
 # Data and priors are those of tests/testthat/helper-nuts.R. rstanarm's priors are for centred predictors, as fullrank's; its prior on the
 # standard deviation of a group in a linear model is in units of sigma.
@@ -26,6 +26,7 @@ by_rstanarm <- list(
   gaussian_groups = function(name) run(stan_glmer, name, c(300, 100), 20, family = gaussian(), prior_aux = exponential(0.02, autoscale = FALSE), prior_covariance = covariance(1)),
   logistic_groups = function(name) run(stan_glmer, name, c(0, 2.5), 2, family = binomial(), prior_covariance = covariance(1)),
   poisson_groups = function(name) run(stan_glmer, name, c(0, 2.5), 1, family = poisson(), prior_covariance = covariance(1)),
+  poisson_slopes = function(name) run(stan_glmer, name, c(0, 2.5), 1, family = poisson(), prior_covariance = covariance(1)),
   beta = function(name) run(stan_betareg, name, c(0, 2.5), 5, link = "logit", prior_phi = exponential(0.05, autoscale = FALSE))
 )
 

@@ -11,6 +11,7 @@ nuts_models <- list(
                          prior = list(Intercept ~ normal(0, 2.5), b ~ normal(0, 2), sd_herd ~ exponential(1))),
   poisson_groups = list(formula = TICKS ~ YEAR + height + (1 | BROOD) + (1 | LOCATION), family = "poisson",
                         prior = list(Intercept ~ normal(0, 2.5), b ~ normal(0, 1), sd ~ exponential(1))),
+  poisson_slopes = list(formula = y ~ lbase * trt + lage + (time || subject), family = "poisson", prior = list(Intercept ~ normal(0, 2.5), b ~ normal(0, 1), sd_subject ~ exponential(1))),
   beta = list(formula = examined ~ Agriculture + Education + Catholic, family = "beta", prior = list(Intercept ~ normal(0, 2.5), b ~ normal(0, 5), phi ~ exponential(0.05)))
 )
 
@@ -19,7 +20,7 @@ nuts_data <- function(name) {
     linear = mtcars,
     logistic = infert,
     poisson = warpbreaks,
-    negbinomial = transform(MASS::epil, lbase = log(base / 4), lage = log(age)),
+    negbinomial = , poisson_slopes = transform(MASS::epil, lbase = log(base / 4), lage = log(age), time = period - 2.5, subject = factor(subject)),
     gaussian_groups = lme4::sleepstudy,
     logistic_groups = lme4::cbpp,
     poisson_groups = transform(lme4::grouseticks, height = (HEIGHT - mean(HEIGHT)) / 100),
