@@ -371,30 +371,3 @@ prior_sites <- function(site, known) {
   priors <- c(list(site$prior), lapply(site$elements, `[[`, "prior"))
   intersect(unlist(lapply(priors, all.vars)), known)
 }
-
-start_of <- function(reg) {
-  values <- start_values(reg)
-  if (length(values)) init_to_value(values, init_to_median()) else init_to_median()
-}
-
-# Where a fit starts: the response's own location, no effects.
-start_values <- function(reg) {
-  plain <- function(name) {
-    site <- reg$sites[[name]]
-    !is.null(site) && is.null(site$bounds) && site_support(site) == "real"
-  }
-  values <- list()
-  if (plain("Intercept") && length(reg$parts) && reg$family$name != "categorical") {
-    y <- reg$response$y
-    if (!is.null(reg$response$size)) y <- (y + 0.5) / (reg$response$size + 1)
-    if (reg$family$table$response == "binary") y <- (y + 0.5) / 2
-    if (reg$family$name == "lognormal") y <- log(y)
-    center <- suppressWarnings(stats::make.link(reg$family$link)$linkfun(mean(y)))
-    if (is.finite(center)) values$Intercept <- center
-  }
-  for (part in reg$parts) {
-    name <- paste0("b", part$suffix)
-    if (plain(name)) values[[name]] <- rep(0, length(reg$sites[[name]]$labels))
-  }
-  values
-}

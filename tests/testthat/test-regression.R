@@ -67,3 +67,32 @@ test_that("arguments are read as lm reads them", {
   s <- as_model(breaks ~ tension, data = warpbreaks, contrasts = list(tension = "contr.sum"))
   expect_identical(names(s$data$sd_X), c("tension1", "tension2"))
 })
+
+test_that("correlated slopes of long series end at the best optimum, whatever the seed", {
+  skip_if_not_installed("lme4")
+  reference <- lme4::lmer(weight ~ Time * Diet + (Time | Chick), ChickWeight)
+  for (seed in 1:3) {
+    fit <- fullrank(weight ~ Time * Diet + (Time | Chick), data = ChickWeight, seed = seed)
+    expect_gt(fit$elbo, -2458)
+    expect_lt(max(abs(log(attr(VarCorr(fit)$Chick, "stddev") / attr(lme4::VarCorr(reference)$Chick, "stddev")))), 0.2)
+    expect_lt(attr(VarCorr(fit)$Chick, "correlation")[1, 2], -0.85)
+  }
+})
+
+test_that("starts are legal whatever the family, the link and the prior", {
+  d <- data.frame(y = c(1.2, 0.4, 2.2, 3.1, 0.3, 1.9, 0.8, 1.1), x = c(0.1, 0.5, -0.3, 1.2, 0.7, -0.9, 0.2, 0.4), g = gl(4, 2), k = c(0, 1, 4, 2, 0, 1, 3, 0))
+  starts <- function(...) as_model(...)$init$values
+  v <- starts(y ~ x + (x | g), data = d)
+  expect_identical(lengths(v[c("sd_g", "L_g", "z_g", "b")]), c(sd_g = 2L, L_g = 4L, z_g = 8L, b = 1L))
+  expect_true(all(v$sd_g > 0) && v$L_g[1, 2] == 0)
+  expect_false("sd_g" %in% names(starts(y ~ x + (1 | g), data = d, prior = list(sd_g ~ uniform(0, 1e-6)))))
+  expect_null(starts(y ~ x + (1 | g), data = d, prior_only = TRUE))
+  for (family in list(poisson("identity"), poisson("sqrt"), poisson())) {
+    expect_true(all(is.finite(unlist(starts(k ~ x + (1 | g), data = d, family = family)))))
+  }
+  expect_identical(fullrank(y ~ x + (1 | g), data = d, family = Gamma("inverse"), seed = 1, steps = 30)$status, "fixed_steps")
+  # the inverses of many matrices at once
+  A <- aperm(array(vapply(1:5, function(k) crossprod(matrix(sin(1:9 * k), 3)) + diag(3), diag(3)), c(3, 3, 5)), c(3, 1, 2))
+  V <- invert_all(A)
+  for (j in 1:5) expect_equal(V[j, , ] %*% A[j, , ], diag(3))
+})

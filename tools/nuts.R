@@ -1,0 +1,74 @@
+# Writes tests/testthat/reference/nuts.csv: means and standard deviations of long NUTS runs, which the tests compare fits with.
+#
+#   Rscript tools/nuts.R [model ...]
+#
+# replaces the rows of these models, or of all. About a quarter of an hour of one core; the beta regression needs package betareg too.
+#
+# Data and priors are those of tests/testthat/helper-nuts.R. rstanarm's priors are for centred predictors, as fullrank's; its prior on the
+# standard deviation of a group in a linear model is in units of sigma.
+suppressPackageStartupMessages(library(rstanarm))
+source("tests/testthat/helper-nuts.R")
+
+seed <- 20240601
+sampling <- list(chains = 4, cores = 1, iter = 11000, warmup = 1000, seed = seed, refresh = 0)
+fixed <- function(scale) normal(0, scale, autoscale = FALSE)
+covariance <- function(scale) decov(regularization = 1, concentration = 1, shape = 1, scale = scale)
+run <- function(fit, name, intercept, b, ...) {
+  do.call(fit, c(list(nuts_models[[name]]$formula, data = nuts_data(name), prior_intercept = normal(intercept[1], intercept[2], autoscale = FALSE),
+                      prior = fixed(b), adapt_delta = 0.98, ...), sampling))
+}
+
+by_rstanarm <- list(
+  linear = function(name) run(stan_glm, name, c(20, 10), 5, family = gaussian(), prior_aux = exponential(0.2, autoscale = FALSE)),
+  logistic = function(name) run(stan_glm, name, c(0, 2.5), 2, family = binomial()),
+  poisson = function(name) run(stan_glm, name, c(0, 5), 1, family = poisson()),
+  negbinomial = function(name) run(stan_glm, name, c(0, 2.5), 1, family = neg_binomial_2(), prior_aux = exponential(0.5, autoscale = FALSE)),
+  gaussian_groups = function(name) run(stan_glmer, name, c(300, 100), 20, family = gaussian(), prior_aux = exponential(0.02, autoscale = FALSE), prior_covariance = covariance(1)),
+  logistic_groups = function(name) run(stan_glmer, name, c(0, 2.5), 2, family = binomial(), prior_covariance = covariance(1)),
+  poisson_groups = function(name) run(stan_glmer, name, c(0, 2.5), 1, family = poisson(), prior_covariance = covariance(1)),
+  poisson_slopes = function(name) run(stan_glmer, name, c(0, 2.5), 1, family = poisson(), prior_covariance = covariance(1)),
+  beta = function(name) run(stan_betareg, name, c(0, 2.5), 5, link = "logit", prior_phi = exponential(0.05, autoscale = FALSE))
+)
+
+# Names of draws as those of fullrank's summary().
+rstanarm_draws <- function(fit) {
+  x <- as.matrix(fit)
+  x <- x[, !grepl("^b\\[", colnames(x)), drop = FALSE]
+  at <- grepl("^Sigma\\[", colnames(x))
+  x[, at] <- sqrt(x[, at])
+  parts <- regmatches(colnames(x)[at], regexec("^Sigma\\[([^:]+):(.*),(.*)\\]$", colnames(x)[at]))
+  several <- function(group) sum(vapply(parts, `[`, "", 2L) == group) > 1L
+  colnames(x)[at] <- vapply(parts, function(p) if (several(p[2])) sprintf("sd_%s[%s]", p[2], p[3]) else paste0("sd_", p[2]), "")
+  colnames(x)[colnames(x) == "reciprocal_dispersion"] <- "shape"
+  colnames(x)[colnames(x) == "(phi)"] <- "phi"
+  x
+}
+
+check <- function(fit, name) {
+  s <- rstan::summary(fit)$summary
+  cat(sprintf("%-16s largest R-hat %.4f, smallest n_eff %.0f, divergences %d\n", name, max(s[, "Rhat"], na.rm = TRUE), min(s[, "n_eff"], na.rm = TRUE), rstan::get_num_divergent(fit)))
+}
+
+rows <- function(name, x) data.frame(model = name, parameter = colnames(x), mean = signif(colMeans(x), 7), sd = signif(apply(x, 2, sd), 7), row.names = NULL)
+
+# The file with the rows of one model replaced.
+out <- "tests/testthat/reference/nuts.csv"
+write_rows <- function(name, x) {
+  old <- if (file.exists(out)) read.csv(out, comment.char = "#")
+  all <- rbind(old[old$model != name, ], rows(name, x))
+  all <- all[order(match(all$model, names(nuts_models))), ]
+  cat(sprintf("# rstanarm %s, rstan %s, 4 chains of 10,000 draws after 1,000 of warm-up, seed %d; written by tools/nuts.R\n",
+              packageVersion("rstanarm"), packageVersion("rstan"), seed), file = out)
+  suppressWarnings(write.table(all, out, sep = ",", row.names = FALSE, append = TRUE))
+}
+
+rstanarm_run <- function(name) {
+  fit <- by_rstanarm[[name]](name)
+  check(fit$stanfit, name)
+  rstanarm_draws(fit)
+}
+
+args <- commandArgs(TRUE)
+for (name in if (length(args)) args else names(nuts_models)) {
+  write_rows(name, rstanarm_run(name))
+}
