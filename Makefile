@@ -5,8 +5,9 @@
 
 BUILD = .build
 FILTER =
-# The measurements of `make bench`: files of bench/. The long ones (calibration, optima, regression, targets) are run by name.
+# The measurements of `make bench`: files of bench/. The long ones are those of `make bench-convergence`; others are run by name.
 BENCH = core steps loops
+LONG_BENCH = posteriordb calibration convergence
 COUNTS =
 
 # No rule of make's own may compile a file of src/ in place.

@@ -10,7 +10,7 @@ SEXP fullrank_mode(SEXP program, SEXP start, SEXP iterations)
 {
   fr_watch w;
   fr_density density;
-  fr_watch_start(&w, R_NilValue);
+  fr_watch_start(&w, R_NilValue, 0.0, NULL, NULL, NULL);
   fr_density_from_r(program, 1, fr_watch_rows, &w, &density);
   if (TYPEOF(start) != REALSXP || Rf_xlength(start) != density.d) Rf_error("internal: the start does not have the model's size");
   const char *names[] = {"z", "value", "gain", "interrupted", ""};
