@@ -22,6 +22,7 @@
 #' `r wrapper_help()`
 #'
 #' @name distributions
+#' @return Distributions are read inside statements and give no value of their own; on their own they are not functions of this package.
 #' @aliases truncated censored zero_inflated mixture ordered
 #' @seealso [model()] for the statements that they stand in and the functions of the language.
 #' @examples

@@ -58,7 +58,7 @@ pointwise_node <- function(program, statement) {
   ints <- code_ints(program, at)
   by_rows <- length(ints) == 2L
   list(op = op_codes()[[if (by_rows) "log_prob" else "log_prob_event"]], len = statement$N, arg = code_args(program, at),
-       ints = if (by_rows) ints[1L] else ints[c(1L, 3L, 4L)])
+       ints = c(if (by_rows) ints[1L] else ints[c(1L, 3L, 4L)], -1L))
 }
 
 # What a discrete density has besides: a factor of the data alone.
