@@ -113,6 +113,7 @@ reject_dots <- function(...) {
   tags <- argument_tags(...)
   if (!nzchar(tags[1L])) stop("fullrank() takes the model and the data by place; its other arguments need their names, as in seed = 1.", call. = FALSE)
   known <- setdiff(names(formals(fullrank.fullrank_model)), c("x", "..."))
+  if (tags[1L] %in% known) stop(sprintf("`%s` is an argument for models alone: a density from elsewhere is handed in with what it needs.", tags[1L]), call. = FALSE)
   stop(paste(c(sprintf("fullrank() has no argument `%s`.", tags[1L]), nearest_hint(tags[1L], known),
                sprintf("Data go in together: data = list(%s = ...).", tags[1L])), collapse = " "), call. = FALSE)
 }
@@ -269,7 +270,7 @@ update.fullrank_fit <- function(object, formula. = NULL, ..., steps = NULL, max_
   args <- list(x = if (is.null(formula.)) object$model else formula., data = object$data, init = s$init, init_scale = s$init_scale, optimizer = object$optimizer,
                steps = if (missing(steps)) s$steps else steps, max_steps = max_steps, particles = object$particles, seed = s$seed,
                threads = s$threads, keep = object$keep, tol = s$tol, restarts = s$restarts, progress = progress, verbose = verbose)
-  if (is_outside(object$compiled)) args <- c(args[setdiff(names(args), c("data", "init", "keep", "restarts"))], object$again)
+  if (is_outside(object$compiled)) args <- c(args[setdiff(names(args), c("data", "init", "keep"))], object$again)
   args[names(changed)] <- changed
   fit <- do.call(fullrank, args)
   fit$call <- changed_call(object$call, match.call(expand.dots = TRUE))

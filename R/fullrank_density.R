@@ -14,7 +14,8 @@
 #' @param vectorized For an R function: whether it takes several points at once, `z` a matrix with one point a row, and returns one value a row (and `gradient` a matrix with one
 #'   gradient a row). That saves R calls.
 #' @param pars For a `stanfit`: names of what draws and summaries are to show; NULL: all that [print()] of the `stanfit` shows but `lp__`. Generated quantities that draw random numbers do so by Stan's own generator.
-#' @param ... Other arguments of [fullrank()]: `init_scale`, `optimizer`, `steps`, `max_steps`, `particles`, `seed`, `progress`, `verbose`, `tol`.
+#' @param ... Other arguments of [fullrank()]: `init_scale`, `optimizer`, `steps`, `max_steps`, `particles`, `seed`, `progress`, `verbose`, `tol`, and `restarts`, whose further
+#'   starts are uniform on (-2, 2) in every coordinate.
 #' @return A `fullrank_fit`, as [fullrank()] gives. Of an R function, a TMB object and a C function draws and summaries are of the coordinates, of a `stanfit` on the scale of its parameters.
 #'   `attach_density()`: the fit, its density replaced.
 #' @section R functions:
@@ -83,16 +84,19 @@ matched_call <- function(call) {
 
 # The fit of a compiled density from `start`, an init. `again`: arguments of fullrank() with which update() would make it anew.
 fit_density <- function(call, object, compiled, start, again, check, ..., init_scale = 0.1, optimizer = natural(), steps = NULL, max_steps = 1e5, particles = NULL,
-                        seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(), verbose = FALSE, tol = 0.02) {
+                        seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(), verbose = FALSE, tol = 0.02, restarts = 1) {
   reject_dots(...)
   check_flag(progress, "progress")
   check_flag(verbose, "verbose")
-  settings <- check_settings(start, init_scale, optimizer, steps, max_steps, particles, threads, tol)
+  settings <- check_settings(start, init_scale, optimizer, steps, max_steps, particles, threads, tol, restarts)
   settings$seed <- resolve_seed(seed)
-  fit <- new_fit(call, object, NULL, compiled, settings)
-  fit["again"] <- list(again)
-  if (check) check_gradient(compiled, fit$guide, settings$seed)
-  run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
+  one <- function(init, seed) {
+    fit <- new_fit(call, object, NULL, compiled, settings, NULL, init, seed)
+    fit["again"] <- list(again)
+    if (check && seed == settings$seed) check_gradient(compiled, fit$guide, seed)
+    run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
+  }
+  if (settings$restarts == 1) one(settings$init, settings$seed) else run_restarts(one, settings$init, settings$seed, settings$restarts)
 }
 
 #' @param fit A fit of a density from elsewhere.

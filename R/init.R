@@ -202,7 +202,7 @@ start_site <- function(compiled, site, k, init, z, seed) {
     mean = start_mean(compiled, site, k, z, seed),
     value = if (is.null(init$values[[site$name]])) start_site(compiled, site, k, init$fallback, z, seed)
             else unconstrain_site(compiled, site, init$values[[site$name]], z),
-    dispersed = start_value(compiled, site, sample_site(compiled, site, k, 1L, z, seed), z,
+    dispersed = if (is_outside(compiled)) start_site(compiled, site, k, init_to_uniform(), z, seed) else start_value(compiled, site, sample_site(compiled, site, k, 1L, z, seed), z,
                             otherwise = start_site(compiled, site, k, init_to_uniform(), z, seed)),
     generated = start_site(compiled, site, k, check_init(init$generate(), "generate()"), z, seed)
   )

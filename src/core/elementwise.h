@@ -16,8 +16,8 @@
 #define at_tanh fr_lane_tanh
 #define at_lgamma fr_lane_lgamma
 #define at_digamma fr_lane_digamma
-#define at_softplus lane_softplus
-#define at_sigmoid lane_sigmoid
+#define at_softplus fr_lane_softplus_only
+#define at_sigmoid fr_lane_sigmoid_only
 #define at_log_add_exp lane_log_add_exp
 #define at_log_share lane_log_share
 #else
@@ -94,20 +94,6 @@ FR_INLINE double log_add_exp(double a, double b)
 FR_INLINE double log_share(double x, double y) { return x == -INFINITY ? -INFINITY : x - y; }
 
 /* The same, and softplus and sigmoid, without a branch. */
-FR_INLINE double lane_softplus(double x)
-{
-  double softplus, sigmoid;
-  fr_lane_softplus(x, &softplus, &sigmoid);
-  return softplus;
-}
-
-FR_INLINE double lane_sigmoid(double x)
-{
-  double softplus, sigmoid;
-  fr_lane_softplus(x, &softplus, &sigmoid);
-  return sigmoid;
-}
-
 FR_INLINE uint64_t mask_infinite(double x)
 {
   uint64_t u = (fr_bits(x) & FR_BITS_ABS) ^ FR_BITS_INF;
@@ -116,7 +102,7 @@ FR_INLINE uint64_t mask_infinite(double x)
 
 FR_INLINE double lane_log_add_exp(double a, double b)
 {
-  double top = fr_pick(fr_mask_negative(b - a), a, b), sum = top + lane_softplus(-fabs(a - b));
+  double top = fr_pick(fr_mask_negative(b - a), a, b), sum = top + fr_lane_softplus_only(-fabs(a - b));
   uint64_t as_is = mask_infinite(top) & ~fr_mask_nan(a) & ~fr_mask_nan(b);
   return fr_pick(as_is, top, sum);
 }

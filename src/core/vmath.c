@@ -23,20 +23,6 @@ FR_INLINE void over(size_t n, const double *x, double *y, lane_fn f)
   }
 }
 
-FR_INLINE double softplus_of(double x)
-{
-  double softplus, sigmoid;
-  fr_lane_softplus(x, &softplus, &sigmoid);
-  return softplus;
-}
-
-FR_INLINE double sigmoid_of(double x)
-{
-  double softplus, sigmoid;
-  fr_lane_softplus(x, &softplus, &sigmoid);
-  return sigmoid;
-}
-
 #define OVER(name, f) FR_KERNEL(, name, (size_t n, const double *x, double *y), (n, x, y), over(n, x, y, f))
 
 OVER(fr_array_exp, fr_lane_exp)
@@ -44,7 +30,7 @@ OVER(fr_array_expm1, fr_lane_expm1)
 OVER(fr_array_tanh, fr_lane_tanh)
 OVER(fr_array_log, fr_lane_log)
 OVER(fr_array_log1p, fr_lane_log1p)
-OVER(fr_array_softplus, softplus_of)
-OVER(fr_array_sigmoid, sigmoid_of)
+OVER(fr_array_softplus, fr_lane_softplus_only)
+OVER(fr_array_sigmoid, fr_lane_sigmoid_only)
 OVER(fr_array_lgamma, fr_lane_lgamma)
 OVER(fr_array_digamma, fr_lane_digamma)

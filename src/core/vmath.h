@@ -162,6 +162,20 @@ FR_INLINE void fr_lane_softplus(double x, double *softplus, double *sigmoid)
   *sigmoid = fr_pick(negative, u * one_w, one_w) + fr_from_bits(fr_bits(x) & fr_mask_nan(x));
 }
 
+FR_INLINE double fr_lane_softplus_only(double x)
+{
+  double softplus, sigmoid;
+  fr_lane_softplus(x, &softplus, &sigmoid);
+  return softplus;
+}
+
+FR_INLINE double fr_lane_sigmoid_only(double x)
+{
+  double softplus, sigmoid;
+  fr_lane_softplus(x, &softplus, &sigmoid);
+  return sigmoid;
+}
+
 /* ---- the gamma function ---- */
 
 /* log Gamma(2 + t) / t for |t| <= 3/4: a Chebyshev interpolant, within 4e-18 */

@@ -181,3 +181,22 @@ test_that("an interrupt within the function keeps the fit", {
   expect_identical(fit$status, "interrupted")
   expect_identical(update(fit, progress = FALSE)$guide$loc, fit_of()$guide$loc)
 })
+
+test_that("restarts find the modes of an R function, and what is for models alone says so", {
+  # 0.7 N(1.5, 0.1^2) + 0.3 N(-1.5, 0.1^2)
+  two <- function(z) {
+    parts <- c(log(0.7) + dnorm(z, 1.5, 0.1, log = TRUE), log(0.3) + dnorm(z, -1.5, 0.1, log = TRUE))
+    max(parts) + log(sum(exp(parts - max(parts))))
+  }
+  slope <- function(z) {
+    p <- plogis(log(0.7) - log(0.3) + dnorm(z, 1.5, 0.1, log = TRUE) - dnorm(z, -1.5, 0.1, log = TRUE))
+    -(p * (z - 1.5) + (1 - p) * (z + 1.5)) / 0.01
+  }
+  fit <- fullrank(two, gradient = slope, init = c(x = -1.4), restarts = 8, seed = 1, progress = FALSE)
+  r <- diagnostics(fit)$restarts
+  expect_identical(nrow(r), 8L)
+  expect_equal(coef(fit), c(x = 1.5), tolerance = 1e-6)
+  expect_equal(sort(unique(round(r$elbo, 6))), round(log(c(0.3, 0.7)), 6))
+  expect_identical(fullrank(two, gradient = slope, init = c(x = -1.4), restarts = 8, seed = 1, progress = FALSE)$guide, fit$guide)
+  expect_error(fullrank(two, gradient = slope, init = c(x = 0), keep_data = FALSE), "`keep_data` is an argument for models alone")
+})

@@ -30,7 +30,7 @@ for (name in names(nuts_models)) {
     at <- which(found$population)
     worst <- function(column, rows) sprintf("%s: %s of %s is %.3f", name, column, found$parameter[rows][which.max(found[rows, column])], max(found[rows, column]))
     expect(all(found$M[at] <= if (name %in% arcs) 0.15 else 0.1), worst("M", at))
-    expect(all(found$S[at] <= 0.16), worst("S", at)) # a slope in gaussian_groups is at 0.14 to 0.152, by the seed
+    expect(all(found$S[at] <= 0.16), worst("S", at)) # Days in gaussian_groups is at 0.106 to 0.152 over seeds 1 to 8, the others are below 0.15
     at <- which(found$group)
     if (name %in% arcs) expect_gt(found$khat[1], 0.5)
     expect(all(found$M[at] <= if (name %in% arcs) 1.2 else 0.3), if (length(at)) worst("M", at) else "")
