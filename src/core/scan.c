@@ -5,7 +5,7 @@
 /* A node of the body as it is run. */
 typedef struct {
   int op;
-  int scalar;               /* one number of one particle through an elementwise operation */
+  int few;                  /* an elementwise operation on so few numbers of one particle that lanes don't pay */
   long len;
   const int *index;         /* SCAN_LOAD: its slots, iteration after iteration */
   long base;                /* SCAN_STORE: its first slot */
@@ -87,7 +87,7 @@ static void set_up_node(const scan *s, int i, const fr_operand *in, double *v, d
   if (n->op == FR_OP_GATHER || n->op == FR_OP_SCATTER) n->step.index = code->index[ints[0]];
   n->forward = fr_elementwise_kernel(n->op, 0);
   n->reverse = fr_elementwise_kernel(n->op, 1);
-  n->scalar = n->forward && n->len == 1 && s->W == 1;
+  n->few = n->forward && s->W == 1 && 2 * n->len <= FR_LANES;
 }
 
 static void set_up(scan *s, const fr_body *body, int W, const fr_operand *in, double *work)
@@ -148,13 +148,31 @@ static void join(const scan *s, int i)
   }
 }
 
+/* The rows of an elementwise operation one at a time, which for one row is no loop. */
+FR_INLINE void few_values(const scan_node *n)
+{
+  const fr_operand *a = &n->call.v[0], *b = &n->call.v[1];
+  n->call.y[0] = fr_scalar_value(n->op, a->v, b->v);
+  for (long e = 1; e < n->len; e++) n->call.y[e] = fr_scalar_value(n->op, a->v + (a->row ? e : 0), b->v + (b->row ? e : 0));
+}
+
+FR_INLINE void few_slopes(const scan_node *n)
+{
+  const fr_operand *a = &n->call.v[0], *b = &n->call.v[1];
+  fr_scalar_slopes(n->op, a->v, b->v, n->call.y[0], n->self.a[0], a->a, b->a);
+  for (long e = 1; e < n->len; e++) {
+    const long i = a->row ? e : 0, j = b->row ? e : 0;
+    fr_scalar_slopes(n->op, a->v + i, b->v + j, n->call.y[e], n->self.a[e], a->a + i, b->a + j);
+  }
+}
+
 /* store: NULL when the iteration is only computed again */
 static void iterate(const scan *s, long t, const double *memory, double *store)
 {
   int W = s->W, n_nodes = s->body->code.n_nodes;
   for (int i = 0; i < n_nodes; i++) {
     const scan_node *n = &s->node[i];
-    if (n->scalar) { *n->call.y = fr_scalar_value(n->op, n->call.v[0].v, n->call.v[1].v); continue; }
+    if (n->few) { few_values(n); continue; }
     if (n->forward) { n->forward(&n->call); continue; }
     switch (n->op) {
     case FR_OP_SCAN_INPUT: if (n->source) copy_input(n, t, W); break;
@@ -190,11 +208,7 @@ static void reverse_iteration(const scan *s, long t, double *memory_bar)
   int W = s->W;
   for (int i = s->body->code.n_nodes - 1; i >= 0; i--) {
     const scan_node *n = &s->node[i];
-    if (n->scalar) {
-      const fr_operand *v = n->call.v;
-      fr_scalar_slopes(n->op, v[0].v, v[1].v, *n->call.y, *n->self.a, v[0].a, v[1].a);
-      continue;
-    }
+    if (n->few) { few_slopes(n); continue; }
     if (n->reverse) { n->reverse(&n->call); continue; }
     switch (n->op) {
     case FR_OP_SCAN_INPUT:
