@@ -67,16 +67,13 @@ FR_INLINE fr_column fr_column_of(const fr_operand *o, int W, long s)
   return c;
 }
 
-/* Block b, of which m lanes exist: the others repeat the last of them. */
-FR_INLINE void fr_load_block(const fr_column *c, long b, int m, double *to)
+/* Block b, of which m lanes exist: in place where it is whole; else in `own`, where the last lane is repeated. */
+FR_INLINE const double *fr_block(const fr_column *c, long b, int m, double *own)
 {
   const double *from = c->v + b * c->step;
-  if (c->spread)
-    for (int l = 0; l < FR_LANES; l++) to[l] = from[0];
-  else if (m == FR_LANES)
-    for (int l = 0; l < FR_LANES; l++) to[l] = from[l];
-  else
-    for (int l = 0; l < FR_LANES; l++) to[l] = from[l < m ? l : m - 1];
+  if (!c->spread && m == FR_LANES) return from;
+  for (int l = 0; l < FR_LANES; l++) own[l] = from[c->spread ? 0 : l < m ? l : m - 1];
+  return own;
 }
 
 /* to += x on the m lanes that exist. */
@@ -121,7 +118,7 @@ FR_INLINE double fr_sum_lanes(const double *x)
   } while (0)
 
 /* k of all lanes from v; with `one` the lanes are alike, and the first is computed for all. */
-FR_INLINE void fr_prep_block(const fr_density *f, unsigned which, unsigned need, int one, double (*v)[FR_LANES], double (*k)[FR_LANES])
+FR_INLINE void fr_prep_block(const fr_density *f, unsigned which, unsigned need, int one, const double *const *v, double (*k)[FR_LANES])
 {
   for (int l = 0; l < (one ? 1 : FR_LANES); l++) {
     double vl[FR_ROWS_MAX_V], kl[FR_ROWS_MAX_K];
@@ -136,7 +133,7 @@ FR_INLINE void fr_prep_block(const fr_density *f, unsigned which, unsigned need,
 }
 
 /* The same on vectors; `which` is a constant. Values are copied by hand: see fr_eval_block. */
-FR_INLINE void fr_prep_lanes(const fr_density *f, const unsigned which, double (*v)[FR_LANES], double (*k)[FR_LANES])
+FR_INLINE void fr_prep_lanes(const fr_density *f, const unsigned which, const double *const *v, double (*k)[FR_LANES])
 {
   for (int l = 0; l < FR_LANES; l++) {
     double vl[5], kl[8];
@@ -154,7 +151,7 @@ FR_INLINE void fr_prep_lanes(const fr_density *f, const unsigned which, double (
 }
 
 /* prep for the arguments in `which`: on lanes it reads one argument or two, and each case is compiled apart. */
-FR_INLINE void fr_prep(const fr_density *f, unsigned which, unsigned need, int alike, double (*v)[FR_LANES], double (*k)[FR_LANES])
+FR_INLINE void fr_prep(const fr_density *f, unsigned which, unsigned need, int alike, const double *const *v, double (*k)[FR_LANES])
 {
   const unsigned first = f->uses & (0u - f->uses), second = f->uses & ~first;
   if (f->nk == 0 || !(which & f->uses)) return;
@@ -165,7 +162,7 @@ FR_INLINE void fr_prep(const fr_density *f, unsigned which, unsigned need, int a
 }
 
 /* One block: log densities and partials. */
-FR_INLINE void fr_eval_block(const fr_density *f, unsigned need, double (*v)[FR_LANES], double (*k)[FR_LANES], double *lp,
+FR_INLINE void fr_eval_block(const fr_density *f, unsigned need, const double *const *v, double (*k)[FR_LANES], double *lp,
                              double (*d)[FR_LANES])
 {
   uint64_t odd[FR_LANES] = {0}, any = 0;
@@ -202,7 +199,8 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, const fr_density *f, 
   const int W = call->W;
   const long blocks = W == 1 ? (call->rows + FR_LANES - 1) / FR_LANES : call->rows;
   const int last = W == 1 ? (int)(call->rows - (blocks - 1) * FR_LANES) : FR_LANES;
-  double v[FR_ROWS_MAX_V][FR_LANES], d[FR_ROWS_MAX_V][FR_LANES], acc[FR_ROWS_MAX_V][FR_LANES];
+  const double *v[FR_ROWS_MAX_V];
+  double own[FR_ROWS_MAX_V][FR_LANES], d[FR_ROWS_MAX_V][FR_LANES], acc[FR_ROWS_MAX_V][FR_LANES];
   double k[FR_ROWS_MAX_K][FR_LANES], lp[FR_LANES], sum[FR_LANES] = {0.0};
   fr_column c[FR_ROWS_MAX_V], bar = {NULL, NULL, W == 1 ? FR_LANES : W, 0, 0};
   unsigned fixed = 0, vary = 0;
@@ -211,7 +209,7 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, const fr_density *f, 
   memset(k, 0, sizeof k);
   for (int j = 0; j < nv; j++) {
     c[j] = fr_column_of(&call->v[j], W, s);
-    fr_load_block(&c[j], 0, blocks == 1 ? last : FR_LANES, v[j]);
+    v[j] = fr_block(&c[j], 0, blocks == 1 ? last : FR_LANES, own[j]);
     for (int l = 0; l < FR_LANES; l++) acc[j][l] = 0.0;
     if (j == 0) continue;
     if (c[j].fixed) fixed |= FR_V(j);
@@ -224,14 +222,13 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, const fr_density *f, 
   for (long b = 0; b < blocks; b++) {
     const int m = b == blocks - 1 ? last : FR_LANES;
     for (int j = 0; j < nv; j++)
-      if (!c[j].fixed) fr_load_block(&c[j], b, m, v[j]);
+      if (!c[j].fixed) v[j] = fr_block(&c[j], b, m, own[j]);
     if (vary) fr_prep(f, vary, need, 0, v, k);
     fr_eval_block(f, need, v, k, lp, d);
     if (need & FR_NEED_PARTIALS) {
       if (bar.v) {
         double w[FR_LANES];
-        fr_load_block(&bar, b, m, w);
-        fr_scale_block(nv, w, d);
+        fr_scale_block(nv, fr_block(&bar, b, m, w), d);
       }
       for (int j = 0; j < nv; j++)
         if (need & FR_V(j)) fr_add_block(m, d[j], c[j].fixed ? acc[j] : c[j].a + b * c[j].step);

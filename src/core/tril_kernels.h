@@ -4,7 +4,7 @@
 #define ROW_VECS (FR_LANES / FR_VL)  /* vectors in 8 rows */
 #define TILE_ROWS (FR_VL == 8 ? 8 : 4)
 #define TILE_VECS (FR_VL == 8 ? 1 : 2)
-#define TILE (FR_VL * TILE_VECS)     /* particles of a register tile */
+#define AHEAD 512                    /* doubles of the panel asked for ahead: what hardware foresees ends with the page */
 
 /* TILE_ROWS rows of T eps for `vecs` vectors of particles: t is the panel from the tile's first row on, `columns` stand
  * before the diagonal, `rows` of the rows exist. Each sum runs over the columns in ascending order, then adds its own eps. */
@@ -16,6 +16,7 @@ FR_FN_INLINE void FR_NAME(multiply_tile)(const int vecs, const double *t, size_t
   for (int i = 0; i < TILE_ROWS * vecs; i++) sum[i] = (fr_vec){0};
   const double *e = eps;
   for (size_t j = 0; j < columns; j++, t += FR_LANES, e += ld) {
+    __builtin_prefetch(t + AHEAD);
     fr_vec at[2];
     FR_UNROLL
     for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(e + v * FR_VL);
@@ -114,4 +115,4 @@ FR_FN void FR_NAME(outer_columns)(const double *a, int n, size_t columns, size_t
 #undef ROW_VECS
 #undef TILE_ROWS
 #undef TILE_VECS
-#undef TILE
+#undef AHEAD
