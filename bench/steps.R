@@ -1,6 +1,9 @@
-# Steps, as ratios within one run: a step of the seed model against a plain C loop, and one of a logistic regression against BLAS.
+# Steps, as ratios: of the seed model against a plain C loop and of a logistic regression against BLAS, in one run; and a step of Adam against
+# Pyro's.
 #
 #   Rscript bench/steps.R
+#
+# Pyro's are figures, not measured in this run: Pyro 1.8.6 on torch 1.13, one thread of a server processor with AVX-512.
 
 library(fullrank)
 
@@ -61,4 +64,36 @@ ours <- seconds_a_step(fit, 200)
 Z <- matrix(rnorm(p * S), p); R <- matrix(rnorm(n * S), n)
 blas <- seconds(for (k in 1:20) { X %*% Z; crossprod(X, R) }, 7) / 20
 row("logistic 10,000 x 100, 8 particles: step / R's BLAS products", ours, blas, "<= 1")
+
+# A whole step of Adam beside Pyro's.
+source(file.path(here, "table.R"))
+against_pyro <- function(what, m, data, particles, steps, pyro, goal) {
+  fit <- fullrank(m, data, optimizer = adam(1e-4), particles = particles, steps = 2, seed = 1)
+  ours <- seconds_a_step(fit, steps, 5)
+  data.frame(model = what, particles, us = 1e6 * ours, pyro_us = pyro, times_faster = pyro / (1e6 * ours), goal)
+}
+binary <- function(n, p) {
+  X <- matrix(rnorm(n * p), n)
+  list(X = X, y = as.numeric(runif(n) < plogis(X %*% rnorm(p, sd = 0.1))))
+}
+counts <- list(x = rnorm(2000), g = rep(1:100, 20), J = 100)
+counts$y <- rpois(2000, exp(0.5 + 0.3 * counts$x + rnorm(100, 0, 0.5)[counts$g]))
+grouped <- model({
+  a     ~ normal(0, 5)
+  b     ~ normal(0, 5)
+  sigma ~ half_normal(1)
+  u     ~ normal(0, sigma, dim = J)
+  y     ~ poisson_log(a + b * x + u[g])
+})
+gaussian <- model({ z ~ multi_normal(mu, S) })
+d <- 500
+root <- matrix(rnorm(d * d), d) / sqrt(d)
+normal_500 <- list(mu = rnorm(d), S = crossprod(root) + diag(d))
+write_table("steps", rbind(
+  against_pyro("seed model, n = 100", seed_model, list(y = rnorm(100) + 3), 1, 200000, 2390, 1000),
+  against_pyro("logistic, 1,000 x 20", logistic, binary(1000, 20), 1, 20000, 2200, NA),
+  against_pyro("logistic, 10,000 x 100", logistic, binary(10000, 100), 10, 200, 20800, 12),
+  against_pyro("Poisson GLMM, 2,000 rows, 100 groups", grouped, counts, 10, 2000, 5800, 50),
+  against_pyro("Gaussian, d = 500", gaussian, normal_500, 1, 1000, 14800, 100)
+))
 cat("\n", R.version.string, "; BLAS ", extSoftVersion()[["BLAS"]], "\n", sep = "")

@@ -10,6 +10,7 @@
 typedef struct {
   long rows;
   int W;
+  int particles;  /* the real ones among W, which come first: the others are copies, and need not be exact ones */
   double *y;
   const double *y_bar;
   fr_operand v[2];

@@ -4,64 +4,105 @@
  * of X is loaded once for all particles; backward a tile of columns is. With one particle the vectors run along the
  * rows, several columns or several vectors of rows at once. */
 
-#define LANE_VECS (FR_LANES / FR_VL)                     /* vectors in FR_LANES particles */
-#define TILE_ROWS (FR_VL == 8 ? 16 : FR_VL == 4 ? 6 : 2) /* rows, or columns, of a tile: as many as registers hold */
+/* Rows, or columns, of a tile of `vecs` vectors of particles: as many as registers hold. */
+#define TILE_ROWS(vecs) (FR_VL == 8 ? 16 : FR_VL == 4 ? 12 / (vecs) : 8 / (vecs))
+#define ALL_VECS (FR_LANES / FR_VL)
+#define HALF_VECS (FR_LANES / 2 / FR_VL) /* of a batch that has no particle in the second half of its lanes */
 
-/* ---- FR_LANES particles ---- */
+/* Rows of X asked for ahead, a chunk of program.h: a tile takes few bytes of a column, in strides that hardware does not foresee. */
+#define AHEAD 48
 
-FR_FN_INLINE void FR_NAME(forward_rows)(const int rows, const double *x, size_t ld, int p, const double *b, double *y)
+/* ---- FR_LANES particles, or half of them: then the other half's results are theirs once more ---- */
+
+FR_FN_INLINE void FR_NAME(forward_rows)(const int rows, const int vecs, const double *x, size_t ld, int p, const double *b, double *y)
 {
-  fr_vec sum[16 * LANE_VECS];
+  fr_vec sum[16];
   FR_UNROLL
-  for (int i = 0; i < rows * LANE_VECS; i++) sum[i] = (fr_vec){0};
+  for (int i = 0; i < rows * vecs; i++) sum[i] = (fr_vec){0};
   for (int k = 0; k < p; k++, x += ld, b += FR_LANES) {
-    fr_vec at[LANE_VECS];
     FR_UNROLL
-    for (int v = 0; v < LANE_VECS; v++) at[v] = FR_LOAD(b + v * FR_VL);
+    for (int r = 0; r < rows; r += 8) __builtin_prefetch(x + r + AHEAD);
+    fr_vec at[ALL_VECS];
+    FR_UNROLL
+    for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(b + v * FR_VL);
     FR_UNROLL
     for (int r = 0; r < rows; r++) {
       const fr_vec entry = FR_SPLAT(x[r]);
       FR_UNROLL
-      for (int v = 0; v < LANE_VECS; v++) sum[r * LANE_VECS + v] = fr_fma(entry, at[v], sum[r * LANE_VECS + v]);
+      for (int v = 0; v < vecs; v++) sum[r * vecs + v] = fr_fma(entry, at[v], sum[r * vecs + v]);
     }
   }
   FR_UNROLL
-  for (int i = 0; i < rows * LANE_VECS; i++) FR_STORE(y + i * FR_VL, sum[i]);
+  for (int r = 0; r < rows; r++)
+    FR_UNROLL
+    for (int v = 0; v < ALL_VECS; v++) FR_STORE(y + r * FR_LANES + v * FR_VL, sum[r * vecs + v % vecs]);
 }
 
-FR_FN void FR_NAME(forward_lanes)(long rows, const double *x, size_t ld, int p, const double *b, double *y)
+FR_FN_INLINE void FR_NAME(forward_vecs)(const int vecs, long rows, const double *x, size_t ld, int p, const double *b, double *y)
 {
   long i = 0;
-  for (; i + TILE_ROWS <= rows; i += TILE_ROWS) FR_NAME(forward_rows)(TILE_ROWS, x + i, ld, p, b, y + i * FR_LANES);
-  for (; i < rows; i++) FR_NAME(forward_rows)(1, x + i, ld, p, b, y + i * FR_LANES);
+  for (; i + TILE_ROWS(vecs) <= rows; i += TILE_ROWS(vecs)) FR_NAME(forward_rows)(TILE_ROWS(vecs), vecs, x + i, ld, p, b, y + i * FR_LANES);
+  for (; i < rows; i++) FR_NAME(forward_rows)(1, vecs, x + i, ld, p, b, y + i * FR_LANES);
 }
 
-FR_FN_INLINE void FR_NAME(reverse_columns)(const int columns, const double *x, size_t ld, long rows, const double *bar, double *b_bar)
+FR_FN_INLINE void FR_NAME(reverse_columns)(const int columns, const int vecs, const double *x, size_t ld, long rows, const double *bar, double *b_bar)
 {
-  fr_vec sum[16 * LANE_VECS];
+  fr_vec sum[16];
   FR_UNROLL
-  for (int i = 0; i < columns * LANE_VECS; i++) sum[i] = (fr_vec){0};
+  for (int i = 0; i < columns * vecs; i++) sum[i] = (fr_vec){0};
   for (long i = 0; i < rows; i++, bar += FR_LANES, x++) {
-    fr_vec at[LANE_VECS];
+    fr_vec at[ALL_VECS];
     FR_UNROLL
-    for (int v = 0; v < LANE_VECS; v++) at[v] = FR_LOAD(bar + v * FR_VL);
+    for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(bar + v * FR_VL);
     FR_UNROLL
     for (int c = 0; c < columns; c++) {
       const fr_vec entry = FR_SPLAT(x[(size_t)c * ld]);
       FR_UNROLL
-      for (int v = 0; v < LANE_VECS; v++) sum[c * LANE_VECS + v] = fr_fma(entry, at[v], sum[c * LANE_VECS + v]);
+      for (int v = 0; v < vecs; v++) sum[c * vecs + v] = fr_fma(entry, at[v], sum[c * vecs + v]);
     }
   }
   FR_UNROLL
-  for (int i = 0; i < columns * LANE_VECS; i++) FR_STORE(b_bar + i * FR_VL, FR_LOAD(b_bar + i * FR_VL) + sum[i]);
+  for (int c = 0; c < columns; c++)
+    FR_UNROLL
+    for (int v = 0; v < ALL_VECS; v++)
+      FR_STORE(b_bar + c * FR_LANES + v * FR_VL, FR_LOAD(b_bar + c * FR_LANES + v * FR_VL) + sum[c * vecs + v % vecs]);
+}
+
+FR_FN_INLINE void FR_NAME(reverse_vecs)(const int vecs, long rows, const double *x, size_t ld, int p, const double *bar, double *b_bar)
+{
+  int k = 0;
+  for (; k + TILE_ROWS(vecs) <= p; k += TILE_ROWS(vecs))
+    FR_NAME(reverse_columns)(TILE_ROWS(vecs), vecs, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
+  for (; k + 2 <= p; k += 2) FR_NAME(reverse_columns)(2, vecs, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
+  if (k < p) FR_NAME(reverse_columns)(1, vecs, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
+}
+
+FR_FN void FR_NAME(forward_lanes)(long rows, const double *x, size_t ld, int p, const double *b, double *y)
+{
+  FR_NAME(forward_vecs)(ALL_VECS, rows, x, ld, p, b, y);
 }
 
 FR_FN void FR_NAME(reverse_lanes)(long rows, const double *x, size_t ld, int p, const double *bar, double *b_bar)
 {
-  int k = 0;
-  for (; k + TILE_ROWS <= p; k += TILE_ROWS) FR_NAME(reverse_columns)(TILE_ROWS, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
-  for (; k + 2 <= p; k += 2) FR_NAME(reverse_columns)(2, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
-  if (k < p) FR_NAME(reverse_columns)(1, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
+  FR_NAME(reverse_vecs)(ALL_VECS, rows, x, ld, p, bar, b_bar);
+}
+
+FR_FN void FR_NAME(forward_half)(long rows, const double *x, size_t ld, int p, const double *b, double *y)
+{
+#if FR_VL > FR_LANES / 2
+  forward_half_avx2(rows, x, ld, p, b, y); /* the widest vector of half the lanes */
+#else
+  FR_NAME(forward_vecs)(HALF_VECS, rows, x, ld, p, b, y);
+#endif
+}
+
+FR_FN void FR_NAME(reverse_half)(long rows, const double *x, size_t ld, int p, const double *bar, double *b_bar)
+{
+#if FR_VL > FR_LANES / 2
+  reverse_half_avx2(rows, x, ld, p, bar, b_bar);
+#else
+  FR_NAME(reverse_vecs)(HALF_VECS, rows, x, ld, p, bar, b_bar);
+#endif
 }
 
 /* ---- one particle ---- */
@@ -134,6 +175,8 @@ FR_FN void FR_NAME(reverse_one)(long rows, const double *x, size_t ld, int p, co
   for (; k < p; k++) FR_NAME(reverse_one_tile)(1, x + (size_t)k * ld, ld, rows, bar, b_bar + k);
 }
 
-#undef LANE_VECS
 #undef TILE_ROWS
+#undef ALL_VECS
+#undef HALF_VECS
+#undef AHEAD
 #undef ONE_VECS

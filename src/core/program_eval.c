@@ -74,7 +74,7 @@ static fr_call visit(const fr_run *run, int g, int i, long row0, long rows, int 
   int n_args = s->arg_start[i + 1] - s->arg_start[i];
   int whole_source = fr_ops[s->op[i]].op_class == FR_ROWS;
   fr_operand self = operand(run, g, i, row0);
-  fr_call c = {.rows = rows, .W = run->W, .y = (double *)self.v, .y_bar = reverse ? self.a : NULL};
+  fr_call c = {.rows = rows, .W = run->W, .particles = run->particles - g * run->W, .y = (double *)self.v, .y_bar = reverse ? self.a : NULL};
   for (int k = 0; k < n_args && k < 2; k++) c.v[k] = operand(run, g, argument(run, i, k), whole_source ? 0 : row0);
   if (s->op[i] == FR_OP_MATVEC) c.v[0].v += row0;
   return c;

@@ -81,7 +81,7 @@ static void set_up_node(const scan *s, int i, const fr_operand *in, double *v, d
   if (n->op == FR_OP_SCAN_STORE) n->base = ints[0];
   int n_args = code->arg_start[i + 1] - code->arg_start[i];
   const int *arg = code->arg + code->arg_start[i];
-  n->call = (fr_call){.rows = n->len, .W = s->W, .y = v, .y_bar = bar};
+  n->call = (fr_call){.rows = n->len, .W = s->W, .particles = s->W, .y = v, .y_bar = bar};
   for (int k = 0; k < n_args && k < 2; k++) n->call.v[k] = s->node[arg[k]].self;
   n->step = (fr_step){.op = n->op, .len = n->len, .n = n_args ? code->len[arg[0]] : 0, .ints = ints, .scratch = scratch};
   if (n->op == FR_OP_GATHER || n->op == FR_OP_SCATTER) n->step.index = code->index[ints[0]];
