@@ -289,9 +289,24 @@ first_rows <- function(bad, of = NULL) {
   paste0(if (length(rows) == 1L) "row " else "rows ", paste(utils::head(rows, 5L), collapse = ", "), if (length(rows) > 5L) ", ...")
 }
 
+# A normal vector whose covariance or precision is data is stated by its factor, so that no step factors the same matrix again.
+factored_once <- function(name, args) {
+  if (!name %in% c("multi_normal", "multi_normal_precision") || is_node(args[[2L]])) return(NULL)
+  A <- (args[[2L]] + t(args[[2L]])) / 2
+  turned <- rev(seq_len(nrow(A)))
+  L <- tryCatch(if (name == "multi_normal") t(chol(A)) else t(backsolve(t(chol(A[turned, turned]))[turned, turned], diag(nrow(A)))), error = function(e) NULL)
+  if (is.null(L) || !all(is.finite(L))) return(NULL)
+  list(name = "multi_normal_cholesky", args = list(loc = args[[1L]], scale_tril = L))
+}
+
 # The density's node, which is returned, and the part of it that depends on data alone, computed once.
 add_density <- function(x, name, dist, args, N, K, term_name, ctx) {
   b <- ctx$b
+  factored <- factored_once(name, args)
+  if (!is.null(factored)) {
+    args <- factored$args
+    dist <- dist_table()[[name <- factored$name]]
+  }
   term <- add_term(b, term_name)
   ids <- vapply(c(list(x), unname(args)), function(v) as_node(v, ctx)$id, 0L)
   which_dist <- add_dist(b, name)

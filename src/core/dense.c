@@ -58,8 +58,7 @@ void fr_dense_add_outer(int n, int S, size_t ld, const double *a, const double *
 
 /* ---- products of matrices ---- */
 
-/* y += f x */
-static void add_row(size_t n, double f, const double *x, double *y) { FR_CALL_ISA(add_scaled, (n, f, x, y)); }
+void fr_add_scaled(size_t n, double f, const double *x, double *y) { FR_CALL_ISA(add_scaled, (n, f, x, y)); }
 
 void fr_dense_product(int n, int shape, const double *a, const double *b, double *c)
 {
@@ -67,7 +66,7 @@ void fr_dense_product(int n, int shape, const double *a, const double *b, double
   memset(c, 0, N * N * sizeof(double));
   for (size_t i = 0; i < N; i++)
     for (size_t j = 0; j < (shape == FR_LOWER ? i + 1 : N); j++)
-      if (a[i * N + j] != 0.0) add_row(N, a[i * N + j], b + j * N, c + i * N);
+      if (a[i * N + j] != 0.0) fr_add_scaled(N, a[i * N + j], b + j * N, c + i * N);
 }
 
 void fr_dense_cross(int n, int shape, const double *a, const double *b, double *c)
@@ -76,7 +75,7 @@ void fr_dense_cross(int n, int shape, const double *a, const double *b, double *
   memset(c, 0, N * N * sizeof(double));
   for (size_t j = 0; j < N; j++)
     for (size_t i = 0; i < (shape == FR_LOWER ? j + 1 : N); i++)
-      if (a[j * N + i] != 0.0) add_row(N, a[j * N + i], b + j * N, c + i * N);
+      if (a[j * N + i] != 0.0) fr_add_scaled(N, a[j * N + i], b + j * N, c + i * N);
 }
 
 void fr_dense_symmetrise(int n, double *a)
@@ -144,7 +143,7 @@ int fr_dense_cholesky_raised(int n, double *a, double *work)
   for (size_t k = 0; k < N; k++) {
     const double root = sqrt(value[k] > 1e-8 * value[n - 1] ? value[k] : 1e-8 * value[n - 1]);
     for (size_t i = 0; i < N; i++) vectors[k * N + i] *= root;
-    for (size_t i = 0; i < N; i++) add_row(N, vectors[k * N + i], vectors + k * N, a + i * N);
+    for (size_t i = 0; i < N; i++) fr_add_scaled(N, vectors[k * N + i], vectors + k * N, a + i * N);
   }
   return fr_dense_cholesky(n, a);
 }

@@ -24,6 +24,8 @@ void fr_dense_cross(int n, int shape, const double *a, const double *b, double *
 
 void fr_dense_symmetrise(int n, double *a);
 double fr_dot(size_t n, const double *x, const double *y);
+/* y += f x */
+void fr_add_scaled(size_t n, double f, const double *x, double *y);
 
 /* Doubles of workspace of the functions below. */
 size_t fr_dense_work(int n);

@@ -542,13 +542,13 @@ static void site_reverse(fr_run *run, int g, int i)
 /* ---- densities of vector and matrix events, one particle at a time ---- */
 
 /* Operand k of an event node as one particle's contiguous events: element j of event e stands at e + j * N in
- * the program (matrices and shared arguments are contiguous already). */
-typedef struct { double *v, *a; long events, size; } fr_packed;
+ * the program (matrices and shared arguments are contiguous already, and read in place where they are data). */
+typedef struct { double *own, *a; const double *v; long events, size; } fr_packed;
 
 static void pack_events(const fr_operand *o, int W, int l, const fr_packed *to)
 {
   for (long e = 0; e < to->events; e++)
-    for (long j = 0; j < to->size; j++) to->v[e * to->size + j] = fr_value(o, e + j * to->events, W, l);
+    for (long j = 0; j < to->size; j++) to->own[e * to->size + j] = fr_value(o, e + j * to->events, W, l);
 }
 
 static void add_events(const fr_operand *o, int W, int l, const fr_packed *from)
@@ -580,7 +580,8 @@ static void event_call(fr_run *run, int g, int i, const int *shape, fr_event_cal
     int event = k == 0 ? c->dist->event : c->dist->arg[k - 1].event;
     long len = s->len[argument(run, i, k)], size = fr_event_size(event, c->K, len);
     c->o[k] = operand(run, g, argument(run, i, k), 0);
-    c->packed[k] = (fr_packed){at, c->o[k].a ? at + len : NULL, size ? len / size : 0, size};
+    c->packed[k] = (fr_packed){at, c->o[k].a ? at + len : NULL, at, size ? len / size : 0, size};
+    if (!c->o[k].lane && c->packed[k].events <= 1) c->packed[k].v = c->o[k].v;
     at += 2 * len;
     if (k > 0) c->stride[k - 1] = c->packed[k].events > 1 || event == FR_WHOLE ? size : 0;
   }
@@ -590,7 +591,7 @@ static void event_call(fr_run *run, int g, int i, const int *shape, fr_event_cal
 static void load_particle(const fr_event_call *c, int W, int l)
 {
   for (int k = 0; k < c->n; k++) {
-    if (l == 0 || c->o[k].lane) pack_events(&c->o[k], W, l, &c->packed[k]);
+    if (c->packed[k].v == c->packed[k].own && (l == 0 || c->o[k].lane)) pack_events(&c->o[k], W, l, &c->packed[k]);
     if (c->packed[k].a) memset(c->packed[k].a, 0, (size_t)(c->packed[k].events * c->packed[k].size) * sizeof(double));
   }
 }

@@ -1,6 +1,25 @@
 /* symmetric.c: see symmetric.h. */
 #include "symmetric.h"
 
+#include "dense.h"
+
+#define SHORT 8 /* columns for which vectors don't pay */
+
+/* y -= f x, and the product of x and y */
+FR_INLINE void subtract(int n, double f, const double *restrict x, double *restrict y)
+{
+  if (n > SHORT) { fr_add_scaled((size_t)n, -f, x, y); return; }
+  for (int i = 0; i < n; i++) y[i] -= f * x[i];
+}
+
+FR_INLINE double product(int n, const double *x, const double *y)
+{
+  double s = 0.0;
+  if (n > SHORT) return fr_dot((size_t)n, x, y);
+  for (int i = 0; i < n; i++) s += x[i] * y[i];
+  return s;
+}
+
 #define AT(m, i, j) (m)[(size_t)(j) * (size_t)K + (size_t)(i)]
 
 /* The lower triangle of (a + a') / 2, zeros above it. */
@@ -34,10 +53,7 @@ int fr_symmetric_factor(int K, const double *a, double *l)
     double root = sqrt(pivot), *col = &AT(l, 0, j);
     col[j] = root;
     for (int i = j + 1; i < K; i++) col[i] /= root;
-    for (int k = j + 1; k < K; k++) {
-      double t = col[k], *to = &AT(l, 0, k);
-      for (int i = k; i < K; i++) to[i] -= t * col[i];
-    }
+    for (int k = j + 1; k < K; k++) subtract(K - k, col[k], col + k, &AT(l, k, k));
   }
   return FR_SYM_OK;
 }
@@ -51,17 +67,12 @@ void fr_symmetric_invert(int K, const double *l, double *out)
     for (int i = 0; i < K; i++) col[i] = i == j ? 1.0 : 0.0;
     for (int k = j; k < K; k++) {
       double v = col[k] /= AT(l, k, k);
-      for (int i = k + 1; i < K; i++) col[i] -= v * AT(l, i, k);
+      subtract(K - k - 1, v, &AT(l, k, k) + 1, col + k + 1);
     }
   }
   for (int j = 0; j < K; j++) {
     double *col = &AT(out, 0, j);
-    for (int i = j; i < K; i++) {
-      const double *other = &AT(out, 0, i);
-      double s = 0.0;
-      for (int k = i; k < K; k++) s += other[k] * col[k];
-      col[i] = s;
-    }
+    for (int i = j; i < K; i++) col[i] = product(K - i, &AT(out, i, i), col + i);
   }
   for (int j = 0; j < K; j++)
     for (int i = 0; i < j; i++) AT(out, i, j) = AT(out, j, i);
@@ -79,7 +90,7 @@ void fr_lower_solve(int K, const double *l, double *x)
   for (int j = 0; j < K; j++) {
     const double *col = &AT(l, 0, j);
     double v = x[j] /= col[j];
-    for (int i = j + 1; i < K; i++) x[i] -= col[i] * v;
+    subtract(K - j - 1, v, col + j + 1, x + j + 1);
   }
 }
 
@@ -87,9 +98,7 @@ void fr_lower_solve_transposed(int K, const double *l, double *x)
 {
   for (int j = K - 1; j >= 0; j--) {
     const double *col = &AT(l, 0, j);
-    double s = x[j];
-    for (int i = j + 1; i < K; i++) s -= col[i] * x[i];
-    x[j] = s / col[j];
+    x[j] = (x[j] - product(K - j - 1, col + j + 1, x + j + 1)) / col[j];
   }
 }
 
@@ -98,8 +107,7 @@ void fr_outer_square(int K, const double *m, double *out)
   for (size_t e = 0; e < (size_t)K * (size_t)K; e++) out[e] = 0.0;
   for (int k = 0; k < K; k++) {
     const double *col = &AT(m, 0, k);
-    for (int j = 0; j < K; j++)
-      for (int i = j; i < K; i++) AT(out, i, j) += col[j] * col[i];
+    for (int j = 0; j < K; j++) subtract(K - j, -col[j], col + j, &AT(out, j, j));
   }
   for (int j = 0; j < K; j++)
     for (int i = 0; i < j; i++) AT(out, i, j) = AT(out, j, i);
