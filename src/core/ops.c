@@ -12,9 +12,10 @@ size_t fr_op_scratch(int op, const int *ints)
 {
   size_t n, m;
   switch (op) {
-  case FR_OP_CHOL: n = (size_t)ints[0]; return 2 * n * n;
+  case FR_OP_CHOL: n = (size_t)ints[0]; return n * n * FR_LANES;
   case FR_OP_LOG_DET: n = (size_t)ints[0]; return n * n + 3 * n;
-  case FR_OP_SOLVE: case FR_OP_SOLVE_TRI:
+  case FR_OP_SOLVE_TRI: return (size_t)ints[0] * (size_t)ints[1] * FR_LANES;
+  case FR_OP_SOLVE:
     n = (size_t)ints[0];
     m = (size_t)ints[1];
     return n * n + n + 2 * n * m;

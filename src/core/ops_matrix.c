@@ -1,8 +1,13 @@
-/* ops_matrix.c: factorisations and solves, forward and reverse, one particle's matrices at a time. All matrices
- * are column-major. The reverse sweeps follow the forward loops backwards; see Giles (2008), "Collected matrix
+/* ops_matrix.c: factorisations and solves, forward and reverse: Cholesky factors and triangular solves for the particles of a
+ * group at once (matrix_kernels.h), what exchanges rows one particle's matrices at a time. All matrices are column-major. The reverse sweeps follow the forward loops backwards; see Giles (2008), "Collected matrix
  * derivative results for forward and reverse mode algorithmic differentiation", and Murray (2016),
  * "Differentiation of the Cholesky decomposition". */
+#include "dense.h"
 #include "kernels.h"
+#include "vec.h"
+
+#define FR_EACH_SOURCE "matrix_kernels.h"
+#include "isa_each.h"
 
 static void take(const fr_operand *o, long n, int W, int l, double *to)
 {
@@ -19,49 +24,54 @@ static void take_adjoint(const double *bar, long n, int W, int l, double *to)
   for (long i = 0; i < n; i++) to[i] = bar[i * W + l];
 }
 
+/* x for all lanes of a group, spread where it is data. */
+static void take_lanes(const fr_operand *o, long n, double *to)
+{
+  if (o->lane) memcpy(to, o->v, (size_t)n * FR_LANES * sizeof(double));
+  else
+    for (long i = 0; i < n; i++)
+      for (int l = 0; l < FR_LANES; l++) to[i * FR_LANES + l] = o->v[i];
+}
+
 /* ---- Cholesky: A = R'R with R upper; as R's chol(), the strict lower triangle of A is not read ---- */
 
 void fr_chol_forward(const fr_call *c, long n, double *work)
 {
-  for (int l = 0; l < c->W; l++) {
-    double *r = work;
-    take(&c->v[0], n * n, c->W, l, r);
-    for (long j = 0; j < n; j++) {
-      for (long i = 0; i <= j; i++) {
-        double s = r[i + j * n];
-        for (long k = 0; k < i; k++) s -= r[k + i * n] * r[k + j * n];
-        r[i + j * n] = i == j ? sqrt(s) : s / r[i + i * n];
-      }
-      for (long i = j + 1; i < n; i++) r[i + j * n] = 0.0;
+  const double *a = c->v[0].v;
+  double *r = c->y;
+  if (c->W > 1) {
+    if (!c->v[0].lane) take_lanes(&c->v[0], n * n, work);
+    FR_CALL_ISA(chol_lanes, (n, c->v[0].lane ? a : work, r));
+    return;
+  }
+  for (long j = 0; j < n; j++) {
+    for (long i = 0; i <= j; i++) {
+      const double s = a[i + j * n] - fr_dot((size_t)i, r + i * n, r + j * n);
+      r[i + j * n] = i == j ? sqrt(s) : s / r[i + i * n];
     }
-    for (long i = 0; i < n * n; i++) c->y[i * c->W + l] = r[i];
+    for (long i = j + 1; i < n; i++) r[i + j * n] = 0.0;
   }
 }
 
 /* Columns from the last: entry (i, j) came from A[i, j] and the entries above it in columns i and j. */
 void fr_chol_reverse(const fr_call *c, long n, double *work)
 {
-  double *r = work, *bar = work + n * n;
-  if (!c->v[0].a) return;
-  for (int l = 0; l < c->W; l++) {
-    for (long i = 0; i < n * n; i++) r[i] = c->y[i * c->W + l];
-    take_adjoint(c->y_bar, n * n, c->W, l, bar);
-    for (long j = n - 1; j >= 0; j--)
-      for (long i = j; i >= 0; i--) {
-        double s;
-        if (i == j) {
-          s = 0.5 * bar[j + j * n] / r[j + j * n];
-        } else {
-          s = bar[i + j * n] / r[i + i * n];
-          bar[i + i * n] -= r[i + j * n] * s;
-        }
-        c->v[0].a[(i + j * n) * c->W + l] += s;
-        for (long k = 0; k < i; k++) {
-          bar[k + i * n] -= s * r[k + j * n];
-          bar[k + j * n] -= s * r[k + i * n];
-        }
-      }
+  const double *r = c->y;
+  double *bar = work, *a_bar = c->v[0].a;
+  if (!a_bar) return;
+  memcpy(bar, c->y_bar, (size_t)(n * n * c->W) * sizeof(double));
+  if (c->W > 1) {
+    FR_CALL_ISA(chol_lanes_reverse, (n, r, bar, a_bar));
+    return;
   }
+  for (long j = n - 1; j >= 0; j--)
+    for (long i = j; i >= 0; i--) {
+      const double s = bar[i + j * n] / r[i + i * n] * (i == j ? 0.5 : 1.0);
+      if (i != j) bar[i + i * n] -= r[i + j * n] * s;
+      a_bar[i + j * n] += s;
+      fr_add_scaled((size_t)i, -s, r + j * n, bar + i * n);
+      fr_add_scaled((size_t)i, -s, r + i * n, bar + j * n);
+    }
 }
 
 /* ---- triangular solves: op(T) X = B ---- */
@@ -83,36 +93,35 @@ static void solve_triangle(const double *t, long n, long m, int upper, int trans
 /* shape = {n, m, upper, transposed} */
 void fr_solve_tri_forward(const fr_call *c, const int *shape, double *work)
 {
-  long n = shape[0], m = shape[1];
-  double *t = work, *x = work + n * n;
-  for (int l = 0; l < c->W; l++) {
-    take(&c->v[0], n * n, c->W, l, t);
-    take(&c->v[1], n * m, c->W, l, x);
-    solve_triangle(t, n, m, shape[2], shape[3], x);
-    for (long i = 0; i < n * m; i++) c->y[i * c->W + l] = x[i];
+  const long n = shape[0], m = shape[1];
+  (void)work;
+  if (c->W > 1) {
+    take_lanes(&c->v[1], n * m, c->y);
+    FR_CALL_ISA(solve_lanes, (!c->v[0].lane, n, m, shape[2], shape[3], c->v[0].v, c->y));
+    return;
   }
+  memcpy(c->y, c->v[1].v, (size_t)(n * m) * sizeof(double));
+  solve_triangle(c->v[0].v, n, m, shape[2], shape[3], c->y);
 }
 
 /* G = op(T)^-T X_bar; B_bar += G; T_bar -= the triangle of G X' (X G' when transposed). */
 void fr_solve_tri_reverse(const fr_call *c, const int *shape, double *work)
 {
-  long n = shape[0], m = shape[1];
-  int W = c->W, upper = shape[2], transposed = shape[3];
-  double *t = work, *g = work + n * n;
-  for (int l = 0; l < W; l++) {
-    take(&c->v[0], n * n, W, l, t);
-    take_adjoint(c->y_bar, n * m, W, l, g);
-    solve_triangle(t, n, m, upper, !transposed, g);
-    if (c->v[1].a) add(1.0, g, n * m, W, l, c->v[1].a);
-    if (!c->v[0].a) continue;
-    for (long j = 0; j < n; j++)
-      for (long i = upper ? 0 : j; i < (upper ? j + 1 : n); i++) {
-        double s = 0.0;
-        for (long q = 0; q < m; q++)
-          s += transposed ? c->y[(i + q * n) * W + l] * g[j + q * n] : g[i + q * n] * c->y[(j + q * n) * W + l];
-        c->v[0].a[(i + j * n) * W + l] -= s;
-      }
+  const long n = shape[0], m = shape[1];
+  const int upper = shape[2], transposed = shape[3];
+  double *g = work, *t_bar = c->v[0].a;
+  memcpy(g, c->y_bar, (size_t)(n * m * c->W) * sizeof(double));
+  if (c->W > 1) FR_CALL_ISA(solve_lanes, (!c->v[0].lane, n, m, upper, !transposed, c->v[0].v, g));
+  else solve_triangle(c->v[0].v, n, m, upper, !transposed, g);
+  if (c->v[1].a) fr_add_scaled((size_t)(n * m * c->W), 1.0, g, c->v[1].a);
+  if (!t_bar) return;
+  if (c->W > 1) {
+    FR_CALL_ISA(solve_lanes_adjoint, (n, m, upper, transposed, g, c->y, t_bar));
+    return;
   }
+  for (long j = 0; j < n; j++)
+    for (long i = upper ? 0 : j; i < (upper ? j + 1 : n); i++)
+      for (long q = 0; q < m; q++) t_bar[i + j * n] -= (transposed ? c->y : g)[i + q * n] * (transposed ? g : c->y)[j + q * n];
 }
 
 /* ---- LU with row exchanges ---- */
