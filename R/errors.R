@@ -15,7 +15,7 @@ nearest_hint <- function(name, known) {
   distance <- utils::adist(name, known, ignore.case = TRUE)[1L, ]
   best <- known[which.min(distance)]
   starts <- startsWith(tolower(best), tolower(name)) && nchar(name) >= 3L
-  if (min(distance) <= max(1L, (nchar(name) + 1L) %/% 3L) || starts) sprintf("Did you mean `%s`?", best) else character()
+  if (min(distance) < nchar(name) && min(distance) <= max(1L, (nchar(name) + 1L) %/% 3L) || starts) sprintf("Did you mean `%s`?", best) else character()
 }
 
 # A statement as one line of text.
