@@ -7,12 +7,12 @@ compile_model <- function(model, data, keep = NULL, trace_from = shortest_traced
   ctx <- new_context(model, data)
   ctx$keep <- keep
   ctx$trace_from <- trace_from
-  compile_statements(as.list(model$statements)[-1L], ctx)
+  with_nesting_message(compile_statements(as.list(model$statements)[-1L], ctx))
   if (!length(ctx$sites)) {
     stop("The model has no latent site: every name on the left of `~` is in the data, so there is nothing to fit.", call. = FALSE)
   }
   kept <- kept_nodes(ctx, keep)
-  check_unused(ctx)
+  with_nesting_message(check_unused(ctx))
   structure(list(
     program = finish_program(ctx$b), sites = ctx$sites, observed = ctx$observed,
     coord_names = unlist(lapply(ctx$sites, `[[`, "coord_names"), use.names = FALSE),

@@ -33,6 +33,13 @@ fail_at <- function(statement, number, ...) {
   )))
 }
 
+# R's own stack ends at expressions of some hundred levels.
+with_nesting_message <- function(expr) {
+  tryCatch(expr, stackOverflowError = function(e) {
+    stop("An expression of the model is nested too deeply. Name parts of it (`part <- ...`), or write sums and loops as such: sum(), for.", call. = FALSE)
+  })
+}
+
 shape_text <- function(x) {
   if (is_node(x)) { d <- x$dim; n <- x$len } else { d <- dim(x); n <- length(x) }
   if (!is.null(d)) paste(d, collapse = " x ") else if (n == 1L) "1" else sprintf("length %d", n)

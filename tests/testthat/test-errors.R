@@ -323,3 +323,11 @@ test_that("the routines of the C core refuse what does not fit them, by a messag
   expect_error(.Call(fullrank:::fullrank_bijection, 999L, 0, 0, 1, 1L, "forward"), "internal: there is no bijection with code 999")
   expect_error(.Call(fullrank:::fullrank_special, "nosuch", 1, NULL), "internal: there is no special function 'nosuch'")
 })
+
+test_that("an expression that is nested too deeply is said to be so", {
+  nested <- function(n) {
+    e <- Reduce(function(e, k) call("+", e, 1), seq_len(n), quote(a))
+    eval(call("model", call("{", quote(a ~ normal(0, 1)), call("~", quote(y), call("normal", e, 1)))))
+  }
+  expect_error(fullrank(nested(5000), list(y = 1), steps = 1, progress = FALSE), "nested too deeply")
+})
