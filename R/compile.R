@@ -7,12 +7,12 @@ compile_model <- function(model, data, keep = NULL, trace_from = shortest_traced
   ctx <- new_context(model, data)
   ctx$keep <- keep
   ctx$trace_from <- trace_from
-  compile_statements(as.list(model$statements)[-1L], ctx)
+  with_nesting_message(compile_statements(as.list(model$statements)[-1L], ctx))
   if (!length(ctx$sites)) {
     stop("The model has no latent site: every name on the left of `~` is in the data, so there is nothing to fit.", call. = FALSE)
   }
   kept <- kept_nodes(ctx, keep)
-  check_unused(ctx)
+  with_nesting_message(check_unused(ctx))
   structure(list(
     program = finish_program(ctx$b), sites = ctx$sites, observed = ctx$observed,
     coord_names = unlist(lapply(ctx$sites, `[[`, "coord_names"), use.names = FALSE),
@@ -102,7 +102,7 @@ compile_if <- function(s, ctx) {
   if (!is.null(ctx$trace)) return(trace_if(s, ctx))
   test <- if (mentions_latent(s[[2L]], ctx)) eval_expr(s[[2L]], ctx) else eval_data(s[[2L]], ctx)
   if (is_node(test)) fail(ctx, "The condition depends on a latent: the log density would jump there. A condition must be data.")
-  if (length(test) != 1L || is.na(test)) fail(ctx, sprintf("The condition must be TRUE or FALSE, not %s.", statement_text(test)))
+  if (!(is.logical(test) || is.numeric(test)) || length(test) != 1L || is.na(test)) fail(ctx, sprintf("The condition must be TRUE or FALSE, not %s.", statement_text(test)))
   if (test) compile_body(s[[3L]], ctx) else if (length(s) == 4L) compile_body(s[[4L]], ctx)
 }
 
@@ -174,7 +174,7 @@ fill_parts <- function(old, index, value, ctx) {
   i <- index[[1L]]
   if (length(index) == 1L && is.numeric(i) && length(i) == 1L && !is.na(i) && i >= 1 && value_length(value) == 1L) {
     if (is_node(value)) value <- with_dim(value, NULL)
-    if (i > length(x$parts)) length(x$parts) <- i
+    if (i > length(x$parts)) length(x$parts) <- checked_length(i, ctx)
     x$parts[[i]] <- value
     return(x)
   }
@@ -182,9 +182,17 @@ fill_parts <- function(old, index, value, ctx) {
   if (anyNA(at) || any(at < 1)) fail(ctx, "The index on the left runs outside the array.")
   values <- split_value(value, ctx)
   if (!length(values) || length(at) %% length(values)) fail(ctx, sprintf("%d values do not fill %d elements.", length(values), length(at)))
-  if (max(at) > length(x$parts)) length(x$parts) <- max(at)
+  if (max(at) > length(x$parts)) length(x$parts) <- checked_length(max(at), ctx)
   x$parts[at] <- rep_len(values, length(at))
   x
+}
+
+# Element by element each takes memory of its own.
+most_parts <- 1e7
+
+checked_length <- function(n, ctx) {
+  if (n > most_parts) fail(ctx, sprintf("The index on the left, %s, is above %s, the most elements that can be assigned one by one.", big(n), big(most_parts)))
+  n
 }
 
 # ---- deterministic values on request ---------------------------------------------------------------------------

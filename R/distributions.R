@@ -42,6 +42,9 @@ match_dist_args <- function(name, call, fail) {
   given[c(setdiff(known, "dim"), intersect("dim", tags))]
 }
 
+# The arguments of a call that was checked before.
+match_checked_args <- function(name, call) match_dist_args(name, call, function(...) stop("internal: ", paste(...), call. = FALSE))
+
 # Which elements of x (a vector; a matrix with one event a row for vector distributions) lie outside the
 # support of an observed value. `args` holds data arguments (NULL when latent), `categories` is how many there are.
 outside_support <- function(dist, x, args, categories = Inf) {

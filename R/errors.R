@@ -15,7 +15,7 @@ nearest_hint <- function(name, known) {
   distance <- utils::adist(name, known, ignore.case = TRUE)[1L, ]
   best <- known[which.min(distance)]
   starts <- startsWith(tolower(best), tolower(name)) && nchar(name) >= 3L
-  if (min(distance) <= max(1L, (nchar(name) + 1L) %/% 3L) || starts) sprintf("Did you mean `%s`?", best) else character()
+  if (min(distance) < nchar(name) && min(distance) <= max(1L, (nchar(name) + 1L) %/% 3L) || starts) sprintf("Did you mean `%s`?", best) else character()
 }
 
 # A statement as one line of text.
@@ -31,6 +31,13 @@ fail_at <- function(statement, number, ...) {
   stop(structure(class = c("fullrank_model_error", "error", "condition"), list(
     message = paste0(where, ":\n  ", paste(parts, collapse = "\n  ")), call = NULL
   )))
+}
+
+# R's own stack ends at expressions of some hundred levels.
+with_nesting_message <- function(expr) {
+  tryCatch(expr, stackOverflowError = function(e) {
+    stop("An expression of the model is nested too deeply. Name parts of it (`part <- ...`), or write sums and loops as such: sum(), for.", call. = FALSE)
+  })
 }
 
 shape_text <- function(x) {

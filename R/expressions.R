@@ -8,8 +8,15 @@ fail <- function(ctx, ...) fail_at(ctx$statement, ctx$number, ...)
 
 latent_names <- function(ctx) ls(ctx$latent, all.names = TRUE, sorted = FALSE)
 
+# A symbol as a string; `f(, 1)` has an empty first argument.
+symbol_name <- function(symbol, ctx) {
+  name <- as.character(symbol)
+  if (!nzchar(name)) fail(ctx, "An argument is empty: there is a comma too many, or a value is missing beside one.")
+  name
+}
+
 mentions_latent <- function(expr, ctx) {
-  if (is.symbol(expr)) return(exists(as.character(expr), ctx$latent, inherits = FALSE))
+  if (is.symbol(expr)) return(exists(symbol_name(expr, ctx), ctx$latent, inherits = FALSE))
   if (!is.call(expr)) return(FALSE)
   for (name in all.vars(expr)) if (exists(name, ctx$latent, inherits = FALSE)) return(TRUE)
   FALSE
@@ -51,7 +58,7 @@ call_handler <- function(handler, name, args, ctx) {
 }
 
 eval_symbol <- function(symbol, ctx) {
-  name <- as.character(symbol)
+  name <- symbol_name(symbol, ctx)
   if (exists(name, ctx$latent, inherits = FALSE)) return(read_latent(ctx$latent[[name]], ctx))
   eval_data(symbol, ctx)
 }

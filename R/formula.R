@@ -26,7 +26,7 @@ parse_formulas <- function(formulas, family, data, env) {
   }
   if (anyDuplicated(names)) stop(sprintf("There are two formulas for `%s`.", names[duplicated(names)][1L]), call. = FALSE)
   main <- formulas[[which(!for_parameter)]]
-  if (length(main) != 3L) stop("The formula has no response: write one on the left of `~`.", call. = FALSE)
+  if (length(main) != 3L || is.null(main[[2L]])) stop("The formula has no response: write one on the left of `~`.", call. = FALSE)
   parts <- stats::setNames(Map(parse_part, formulas, names, MoreArgs = list(data = data, env = env)), names)
   list(parts = parts[order(names != "mu")], left = main[[2L]], env = formula_env(main, env))
 }

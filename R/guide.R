@@ -32,6 +32,7 @@ check_init_scale <- function(init_scale) check_number(init_scale, "init_scale", 
 start_guide <- function(compiled, init, init_scale, seed) {
   for (message in compiled$messages) message(message)
   check_size(compiled$program$d)
+  if (compiled$program$d == 0) stop("There is nothing to fit: every latent site has length 0.", call. = FALSE)
   start <- .Call(fullrank_guide_start, find_start(compiled, init, seed), as.double(init_scale))
   new_guide(start, compiled, seed)
 }

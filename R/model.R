@@ -47,7 +47,7 @@ new_model <- function(statements, env) {
   if (!is.call(statements) || !identical(statements[[1L]], as.name("{"))) {
     stop("A model is a set of statements in braces: model({ mu ~ normal(0, 1); y ~ normal(mu, 1) }).", call. = FALSE)
   }
-  statements <- drop_srcref(statements)
+  statements <- with_nesting_message(drop_srcref(statements))
   check_statements(as.list(statements)[-1L])
   structure(list(statements = statements, env = env), class = "fullrank_model")
 }

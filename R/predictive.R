@@ -3,7 +3,7 @@
 # Evaluates the arguments of a distribution's call at draws and flattens them: S * n numbers each, or one.
 dist_arguments <- function(call, values, S, n) {
   name <- statement_head(call)
-  args <- match_dist_args(name, call, function(...) stop(paste(...), call. = FALSE))
+  args <- match_checked_args(name, call)
   lapply(args[setdiff(names(args), "dim")], function(e) {
     x <- eval(e, values, asNamespace("stats"))
     if (length(x) %in% c(1L, S * n)) as.double(x) else rep_len(as.double(x), S * n)

@@ -10,6 +10,7 @@ arg_values <- function(compiled, arg, z) {
 # `element` keeps the draws of different statements apart.
 sample_statement <- function(compiled, statement, z, seed, stream, element) {
   if (!is.null(statement$wrapped)) return(sample_wrapped(compiled, statement$wrapped, events_of(statement$wrapped, statement$length), z, mix_seed(seed, element), stream))
+  if (statement$length == 0L) return(matrix(0, nrow(z), 0L))
   args <- lapply(statement$args, arg_values, compiled = compiled, z = z)
   dist <- dist_table()[[statement$dist]]
   seed <- mix_seed(seed, element)

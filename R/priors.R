@@ -158,11 +158,10 @@ site_statements <- function(site) {
 # One call whose arguments are vectors: normal(replace(rep_len(0, 3), 2, 1), ...).
 merge_elements <- function(site) {
   head <- statement_head(site$prior)
-  match <- function(call) match_dist_args(head, call, function(...) stop(paste(...), call. = FALSE))
-  args <- match(site$prior)
+  args <- match_checked_args(head, site$prior)
   n <- as.double(length(site$labels))
   for (e in site$elements) {
-    own <- match(e$prior)
+    own <- match_checked_args(head, e$prior)
     for (k in names(args)) {
       if (identical(own[[k]], args[[k]])) next
       base <- args[[k]]

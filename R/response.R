@@ -3,7 +3,6 @@
 # A list of y (n numbers; categories count from 1), size (trials, or NULL), levels (of a category), weights (those that are left
 # after proportions have used them; or NULL) and messages. `trials` and `weights` are NULL when not given.
 read_response <- function(y, family, weights = NULL, trials = NULL, name = "y") {
-  if (is.null(y)) stop("The formula has no response: write one on the left of `~`.", call. = FALSE)
   check_weights(weights, NROW(y))
   if (inherits(y, "Surv")) stop(sprintf("The response `%s` is a Surv object: write `time | cens(status)` instead.", name), call. = FALSE)
   kind <- family$table$response

@@ -38,6 +38,7 @@ SEXP fullrank_pack_guide(SEXP loc, SEXP scale_unconstrained, SEXP scale_tril)
 SEXP fullrank_unpack_guide(SEXP theta, SEXP dim)
 {
   int d = Rf_asInteger(dim);
+  if (d < 0) Rf_error("internal: a guide of %d coordinates", d);
   const char *names[] = {"loc", "scale_unconstrained", "scale", "scale_tril_unconstrained", ""};
   fr_guide g = fr_svi_guide(d, theta_of(theta, d, "theta"));
   SEXP out = PROTECT(Rf_mkNamed(VECSXP, names));

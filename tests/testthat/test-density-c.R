@@ -29,6 +29,14 @@ static int failing(void *data, int d, int points, size_t stride, const double *z
   return data ? 7 : (Rf_error("raised in C"), 0);
 }
 
+/* Fails by an error of R after some calls. */
+static int tiring(void *data, int d, int points, size_t stride, const double *z, double *log_prob, double *gradient)
+{
+  static const double origin[2] = {0.0, 1.0};
+  if (calls > 20) Rf_error("tired in C");
+  return normal((void *)origin, d, points, stride, z, log_prob, gradient);
+}
+
 static int edge(void *data, int d, int points, size_t stride, const double *z, double *log_prob, double *gradient)
 {
   for (int s = 0; s < points; s++) {
@@ -41,6 +49,7 @@ static int edge(void *data, int d, int points, size_t stride, const double *z, d
 
 SEXP make_normal(SEXP data) { return fullrank_density(normal, Rf_length(data) / 2, REAL(data), data); }
 SEXP make_failing(SEXP code) { return fullrank_density(failing, 1, Rf_asInteger(code) ? &calls : NULL, R_NilValue); }
+SEXP make_tiring(void) { calls = 0; return fullrank_density(tiring, 1, NULL, R_NilValue); }
 SEXP make_edge(void) { return fullrank_density(edge, 1, NULL, R_NilValue); }
 SEXP count_calls(void) { int n = calls; calls = 0; return Rf_ScalarInteger(n); }
 '
@@ -115,6 +124,7 @@ test_that("what fails in C is an R error, and what is not finite is counted", {
   c_library()
   expect_error(fullrank(.Call("make_failing", 1L)), "The C log density returned 7")
   expect_error(fullrank(.Call("make_failing", 0L)), "raised in C")
+  expect_error(fullrank(.Call("make_tiring"), progress = FALSE, steps = 1000, optimizer = adam()), "tired in C")
   fit <- fullrank(.Call("make_edge"), seed = 1, progress = FALSE, steps = 300, optimizer = adam(lr = 0.02), init_scale = 0.4)
   expect_gt(fit$nonfinite[["log density"]], 0)
 })

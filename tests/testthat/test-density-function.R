@@ -100,6 +100,9 @@ test_that("`init` names the coordinates in all its forms", {
   expect_error(fullrank(fn, init = c(a = 0, a = 1)), "more than one element named `a`")
   expect_error(fullrank(fn, init = c(a = NA_real_)), "`a` of `init` must be finite")
   expect_error(fullrank(fn, init = "a"), "`init` must be a named vector")
+  expect_error(fullrank(fn, init = list(a = "x")), "The element `a` of `init` must be numbers, not .*character")
+  expect_error(fullrank(fn, init = list(a = numeric())), "The element `a` of `init` must be numbers")
+  expect_error(fullrank(fn, gradient = 3, init = 2), "`gradient` must be a function, not .*numeric")
 })
 
 test_that("a function that throws or returns nonsense is an error that says what, when and where, and the fit so far is kept", {
@@ -162,6 +165,8 @@ test_that("a saved fit of a function does all in a new session, and another dens
   expect_identical(attach_density(fit, log_joint, gradient = slope, data = y)$guide$loc, fit$guide$loc)
   expect_error(attach_density(fit, log_joint, data = y + 1), "another density")
   expect_error(attach_density(short_fit(m, list(y = y)), log_joint), "other fits have theirs")
+  expect_error(attach_density(fit, 3), "another kind of density \\(function\\) than `x` \\(numeric\\)")
+  expect_error(attach_density(fit, new("externalptr")), "another kind of density \\(function\\) than `x` \\(c\\)")
 })
 
 test_that("what fullrank() cannot fit is an error that shows the forms", {
@@ -180,6 +185,10 @@ test_that("an interrupt within the function keeps the fit", {
   fit <- suppressMessages(fit_of(fn = fn))
   expect_identical(fit$status, "interrupted")
   expect_identical(update(fit, progress = FALSE)$guide$loc, fit_of()$guide$loc)
+})
+
+test_that("an error that no density raised goes through as it is", {
+  expect_error(fullrank:::fail_again(simpleError("evaluation nested too deeply"), fit_of()), "^evaluation nested too deeply$")
 })
 
 test_that("restarts find the modes of an R function, and what is for models alone says so", {

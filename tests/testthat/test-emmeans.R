@@ -27,8 +27,18 @@ test_that("emmeans knows links, groups, and what it cannot do", {
   expect_equal(s$prob, unname(plogis(b[1] + c(0, b[-1]))), tolerance = 0.05)
   ordinal <- emmeans::emmeans(regression_fit("ordinal"), ~ Infl)
   expect_identical(nrow(as.data.frame(ordinal)), 3L)
+  categorical <- fullrank(Sat ~ Infl, data = MASS::housing, family = "categorical", steps = 3, seed = 1)
+  expect_error(emmeans::emmeans(categorical, ~ Infl), "one linear predictor of the mean; a categorical response has one for each category")
   skip_if_not_installed("mgcv")
   expect_error(emmeans::emmeans(fullrank(mpg ~ s(wt, k = 5) + factor(cyl), data = mtcars, steps = 5, seed = 1), ~ cyl), "smooth terms|Perhaps")
+  expect_error(emm_basis.fullrank_regression(fullrank(mpg ~ s(wt, k = 5), data = mtcars, steps = 3, seed = 1)), "has smooth terms: use marginaleffects")
+})
+
+test_that("coefficients that cannot be set are said to be so", {
+  fit <- regression_fit("gaussian")
+  expect_error(set_coef.fullrank_regression(fit, unname(coef(fit))), "`coefs` must be named `\\(Intercept\\)`")
+  bounded <- fullrank(mpg ~ wt, data = mtcars, prior = list(b ~ half_normal(1)), steps = 3, seed = 1)
+  expect_error(set_coef.fullrank_regression(bounded, coef(bounded)), "A prior bounds a coefficient")
 })
 
 test_that("marginaleffects' methods give coefficients, their covariance and draws of predictions", {

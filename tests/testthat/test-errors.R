@@ -285,3 +285,49 @@ test_that("points and nodes of the wrong kind are refused", {
   values <- function(nodes) .Call(fullrank:::fullrank_program_values, compiled$program, matrix(0, 1, 2), nodes)
   for (nodes in list(-1L, 1000L, NA_integer_, 1, "a", NULL)) expect_error(values(nodes), "internal: no")
 })
+
+test_that("empty arguments, conditions of text, far indices and models without a coordinate are said to be so", {
+  y <- c(1, 2)
+  expect_error(fullrank(model({ a ~ normal(, 1); y ~ normal(a, 1) }), list(y = y)), "In statement 1, `a ~ normal\\(, 1\\)`:\n  An argument is empty")
+  expect_error(fullrank(model({ a ~ normal(0, 1); y ~ normal(c(a, ), 1) }), list(y = y)), "In statement 2.*An argument is empty")
+  expect_error(fullrank(model({ a ~ normal(0, 1); if ("x") y ~ normal(a, 1) }), list(y = y)), "The condition must be TRUE or FALSE, not \"x\"")
+  expect_error(fullrank(model({ a ~ normal(0, 1); b <- a; b[1e10] <- 1; y ~ normal(b[1], 1) }), list(y = y)), "The index on the left, 10,000,000,000, is above 10,000,000")
+  expect_error(fullrank(model({ a ~ normal(0, 1, dim = k); y ~ normal(X %*% a, 1) }), list(y = y, X = matrix(0, 2, 0), k = 0)), "nothing to fit: every latent site has length 0")
+})
+
+test_that("no name is offered that shares no letter with the wrong one", {
+  message <- tryCatch(fullrank(model({ a ~ normal(0, 1); y ~ normal(a + q, 1) }), list(y = 1)), error = conditionMessage)
+  expect_match(message, "`q` is neither in the data")
+  expect_no_match(message, "Did you mean")
+})
+
+test_that("the routines of the C core refuse what does not fit them, by a message", {
+  compiled <- fullrank:::compile_model(model({ a ~ normal(0, 1, dim = 2) }), list())
+  names <- grep("^fullrank_", ls(asNamespace("fullrank")), value = TRUE)
+  routines <- Filter(function(r) inherits(r, "CallRoutine") && r$numParameters > 0L, mget(names, envir = asNamespace("fullrank")))
+  expect_gt(length(routines), 20L)
+  wrong <- list(NULL, NA, NA_integer_, -1L, numeric(), "a", list(), mean, matrix(numeric(), 0L, 2L), compiled$program)
+  for (name in names(routines)) for (bad in wrong) {
+    args <- rep(list(bad), routines[[name]]$numParameters)
+    outcome <- suppressWarnings(tryCatch({ do.call(.Call, c(list(routines[[name]]), args), quote = TRUE); "ran" }, error = conditionMessage))
+    if (name == "fullrank_pack_guide" && is.numeric(bad) && !length(bad)) next # a guide without a coordinate
+    expect(grepl("internal|damaged|guide|external pointer|not a matrix", outcome), sprintf("%s: %s", name, outcome))
+  }
+  expect_error(.Call(fullrank:::fullrank_dist_log_prob, 1, 0, list(0, 1), FALSE, 1L), "internal: `name` is not a string")
+  expect_error(.Call(fullrank:::fullrank_dist_log_prob, "nosuch", 0, list(0, 1), FALSE, 1L), "internal: there is no distribution 'nosuch'")
+  expect_error(.Call(fullrank:::fullrank_dist_log_prob, "normal", 0, list(0), FALSE, 1L), "internal: 'normal' takes a list of 2 arguments")
+  expect_error(.Call(fullrank:::fullrank_dist_log_prob, "normal", numeric(), list(0, 1), FALSE, 1L), "internal: `x` is not of events of size 1")
+  expect_error(.Call(fullrank:::fullrank_dist_log_prob, "normal", 0, list(0, 1), FALSE, 3L), "internal: `width` is neither 1 nor a multiple")
+  expect_error(.Call(fullrank:::fullrank_dist_sample, "normal", -1L, list(0, 1), 1L, 1, 0L), "internal: `n` is negative")
+  expect_error(.Call(fullrank:::fullrank_dist_sample, "normal", 1L, list(0, 1), 1L, -1, 0L), "a seed is a whole number between 0 and 2\\^53")
+  expect_error(.Call(fullrank:::fullrank_bijection, 999L, 0, 0, 1, 1L, "forward"), "internal: there is no bijection with code 999")
+  expect_error(.Call(fullrank:::fullrank_special, "nosuch", 1, NULL), "internal: there is no special function 'nosuch'")
+})
+
+test_that("an expression that is nested too deeply is said to be so", {
+  nested <- function(n) {
+    e <- Reduce(function(e, k) call("+", e, 1), seq_len(n), quote(a))
+    eval(call("model", call("{", quote(a ~ normal(0, 1)), call("~", quote(y), call("normal", e, 1)))))
+  }
+  expect_error(fullrank(nested(5000), list(y = 1), steps = 1, progress = FALSE), "nested too deeply")
+})

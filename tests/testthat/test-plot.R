@@ -152,6 +152,8 @@ test_that("errors name what there is", {
   expect_error(plot(fit, type = "elbow"), "should be one of")
   expect_error(plot(fit, pars = "thetta"), "`thetta`.*Did you mean `theta`")
   expect_error(plot(fit, type = "pairs", pars = 0), "`pars`")
+  expect_error(plot(fit, pars = TRUE), "`pars` must be a number of parameters, or their names")
+  expect_error(plot(fit, pars = character()), "`pars` must be a number of parameters, or their names")
   expect_error(plot(fit, type = "pairs", colour = 3), "no argument `colour`")
 })
 

@@ -98,6 +98,8 @@ test_that("errors name what is there", {
   expect_error(m(list(b ~ dirichlet(1))), "vector or matrix")
   expect_error(m(list(b ~ gausian(0, 1))), "no distribution")
   expect_error(m(list(b ~ normal(0, nosuch))), "nosuch")
+  expect_error(m(list(sigma ~ exponential(1, 2))), "`exponential\\(\\)` takes 1 argument \\(`rate`\\), but 2 were given")
+  expect_error(m(list(b ~ normal(0, 1), b[wt] ~ normal(0, sdd = 1))), "`normal\\(\\)` has no argument `sdd`.*`loc`, `scale` and `dim`")
   expect_error(m(list(b = 3)), "no prior")
   expect_error(m(3), "list of sample statements")
   expect_error(m(list(z_cyl ~ normal(0, 2))), "no parameter `z_cyl`")

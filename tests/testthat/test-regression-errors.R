@@ -6,6 +6,7 @@ quick <- function(...) fullrank(..., seed = 1, steps = 50)
 
 test_that("forms that are none", {
   expect_error(fullrank(~ x, data = d), "no response")
+  expect_error(fullrank(NULL ~ x, data = d), "no response")
   expect_error(fullrank(list(), data = d), "cannot fit|must be a formula")
   expect_error(fullrank(list(y ~ x, 3), data = d), "cannot fit")
   expect_error(fullrank(y ~ x, d, 3), "`family` must be")
