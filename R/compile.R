@@ -30,13 +30,17 @@ check_unused <- function(ctx) {
 
 # Names that are read anywhere: all but those that an assignment is to.
 names_read <- function(expr) {
-  if (!is.call(expr)) return(if (is.symbol(expr)) as.character(expr))
-  parts <- as.list(expr)[-1L]
-  if (statement_head(expr) %in% c("<-", "=") && length(parts) == 2L) {
-    if (!is.call(parts[[1L]])) return(names_read(parts[[2L]]))
-    parts <- c(as.list(parts[[1L]])[-(1:2)], parts[[2L]])
+  found <- list()
+  while (is.call(expr)) { # down the first parts in a loop, see eval_expr()
+    parts <- as.list(expr)[-1L]
+    if (statement_head(expr) %in% c("<-", "=") && length(parts) == 2L) {
+      parts <- if (is.call(parts[[1L]])) c(as.list(parts[[1L]])[-(1:2)], parts[[2L]]) else parts[2L]
+    }
+    parts <- Filter(function(e) !identical(e, quote(expr = )), parts)
+    found <- c(lapply(parts[-1L], names_read), found)
+    expr <- if (length(parts)) parts[[1L]]
   }
-  unique(unlist(lapply(parts, function(e) if (missing(e)) NULL else names_read(e))))
+  unique(unlist(c(if (is.symbol(expr)) as.character(expr), found)))
 }
 
 new_context <- function(model, data) {

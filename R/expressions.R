@@ -25,6 +25,27 @@ mentions_latent <- function(expr, ctx) {
 # The value of an expression: an R value, or a node.
 eval_expr <- function(expr, ctx) {
   if (!is.null(ctx$trace)) return(trace_expr(expr, ctx))
+  # A sum of many terms is nested in its first arguments, which are gone down in a loop: recursion would be too deep.
+  around <- list()
+  while (is_nested(expr) && mentions_latent(expr[[2L]], ctx)) {
+    around <- c(list(expr), around)
+    expr <- expr[[2L]]
+  }
+  value <- eval_inner(expr, ctx)
+  for (call in around) {
+    args <- as.list(call)[-1L]
+    args[1L] <- list(value)
+    args[-1L] <- lapply(args[-1L], eval_expr, ctx)
+    value <- eval_call(call, args, ctx)
+  }
+  value
+}
+
+is_nested <- function(expr) {
+  is.call(expr) && is.symbol(expr[[1L]]) && length(expr) > 1L && is.call(expr[[2L]]) && !as.character(expr[[1L]]) %in% c("[", "[[")
+}
+
+eval_inner <- function(expr, ctx) {
   if (is.symbol(expr)) return(eval_symbol(expr, ctx))
   if (!is.call(expr)) return(expr)
   if (!mentions_latent(expr, ctx)) return(eval_data(expr, ctx))

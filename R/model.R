@@ -53,9 +53,22 @@ new_model <- function(statements, env) {
 }
 
 drop_srcref <- function(expr) {
-  if (!is.call(expr)) return(expr)
-  attributes(expr) <- NULL
-  as.call(lapply(as.list(expr), function(e) if (missing(e)) quote(expr = ) else drop_srcref(e)))
+  around <- list()
+  while (is.call(expr)) { # down the first arguments in a loop, see eval_expr()
+    attributes(expr) <- NULL
+    around <- c(list(as.list(expr)), around)
+    if (length(expr) < 2L || !is.call(expr[[2L]])) break
+    expr <- expr[[2L]]
+  }
+  for (k in seq_along(around)) {
+    parts <- around[[k]]
+    done <- if (k > 1L) 2L else integer()
+    if (k > 1L) parts[[2L]] <- expr
+    rest <- setdiff(seq_along(parts), done)
+    parts[rest] <- lapply(parts[rest], function(e) if (missing(e)) quote(expr = ) else drop_srcref(e))
+    expr <- as.call(parts)
+  }
+  expr
 }
 
 statement_head <- function(statement) {

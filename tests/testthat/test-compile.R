@@ -307,3 +307,10 @@ test_that("an element that is data is a number again", {
   f <- log_density(model({ a ~ normal(0, 1); v <- c(2, a); w <- v[1] * c(1, 2); target(sum(w) * v[2]) }))
   expect_equal(f$fn(0.5), dnorm(0.5, log = TRUE) + 6 * 0.5)
 })
+
+test_that("a sum of a thousand terms is no deep nesting", {
+  terms <- paste0("x", 1:1000, collapse = " + ")
+  m <- eval(str2lang(sprintf("model({ a ~ normal(0, 1); y ~ normal(a + %s, 2) })", terms)))
+  x <- setNames(as.list(sin(1:1000)), paste0("x", 1:1000))
+  expect_equal(log_density(m, c(x, y = 1))$fn(0.3), dnorm(0.3, log = TRUE) + dnorm(1, 0.3 + sum(sin(1:1000)), 2, log = TRUE), tolerance = 1e-12)
+})

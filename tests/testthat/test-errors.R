@@ -326,7 +326,7 @@ test_that("the routines of the C core refuse what does not fit them, by a messag
 
 test_that("an expression that is nested too deeply is said to be so", {
   nested <- function(n) {
-    e <- Reduce(function(e, k) call("+", e, 1), seq_len(n), quote(a))
+    e <- Reduce(function(e, k) call("+", 1, e), seq_len(n), quote(a))
     eval(call("model", call("{", quote(a ~ normal(0, 1)), call("~", quote(y), call("normal", e, 1)))))
   }
   expect_error(fullrank(nested(5000), list(y = 1), steps = 1, progress = FALSE), "nested too deeply")
