@@ -24,7 +24,6 @@ enum fr_status {
   FR_ERR_ARGUMENT,    /* a size, index or code outside its range */
   FR_ERR_UNKNOWN_OP,  /* a program names an operation that this build lacks */
   FR_ERR_NOT_FINITE,  /* no finite value where one is needed */
-  FR_ERR_WORKSPACE,   /* the workspace handed in is too small */
   FR_INTERRUPTED,     /* the poll function asked to stop */
   FR_ERR_DOMAIN       /* a value outside the support of its site */
 };

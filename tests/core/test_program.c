@@ -356,6 +356,62 @@ static void check_damage(void)
   free(plan);
 }
 
+/* ---- each way in which one node can be wrong ---- */
+
+/* A site of 6 elements, data of 6, a scalar and a 2-vector, and one more node: does the program load? */
+static int loads_with(int op, int len, int n_args, const int *args, int n_ints, const int *ints)
+{
+  static const double six[6] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6};
+  builder b;
+  fr_program p;
+  int bad;
+  begin(&b, 6, 2);
+  int lo = constant(&b, 1, &minus_inf), hi = constant(&b, 1, &plus_inf), data = constant(&b, 6, six), two = constant(&b, 2, six);
+  int site = node(&b, FR_OP_SITE_BOUNDED, 6, ARGS(lo, hi), ARGS(0, 0)); /* the arguments below: 0 -Inf, 1 Inf, 2 data, 3 two, 4 site */
+  CHECK(data == 2 && two == 3 && site == 4);
+  dist_of(&b, "normal");
+  dist_of(&b, "multi_normal_cholesky");
+  dist_of(&b, "von_mises");
+  int last = node(&b, op, len, n_args, args, n_ints, ints);
+  void *plan = malloc(fr_program_plan_bytes(&b.spec));
+  int status = fr_program_load(&b.spec, 0, plan, &p, &bad);
+  free(plan);
+  if (status != FR_OK) CHECK(bad == last);
+  return status == FR_OK;
+}
+
+static void check_wrong_nodes(void)
+{
+  /* a log density a row: of normal(data, site, 1) */
+  CHECK(loads_with(FR_OP_LOG_PROB, 6, ARGS(2, 4, 1), ARGS(0, 0)));
+  CHECK(!loads_with(FR_OP_LOG_PROB, 6, ARGS(2, 4, 1), NONE));          /* which distribution? */
+  CHECK(!loads_with(FR_OP_LOG_PROB, 6, ARGS(2, 4, 1), ARGS(9, 0)));    /* there is no such */
+  CHECK(!loads_with(FR_OP_LOG_PROB, 6, ARGS(2, 4), ARGS(0, 0)));       /* an argument lacks */
+  CHECK(!loads_with(FR_OP_LOG_PROB, 5, ARGS(2, 4, 1), ARGS(0, 0)));    /* not its length */
+  CHECK(!loads_with(FR_OP_LOG_PROB, 6, ARGS(3, 4, 1), ARGS(0, 0)));    /* 2 does not recycle to 6 */
+  CHECK(!loads_with(FR_OP_LOG_PROB, 6, ARGS(2, 4, 1), ARGS(1, 0)));    /* a density of vectors */
+  /* of intervals: P(data <= X <= site) */
+  CHECK(loads_with(FR_OP_LOG_INTERVAL, 6, ARGS(0, 2, 4, 1), ARGS(0)));
+  CHECK(!loads_with(FR_OP_LOG_INTERVAL, 6, ARGS(0, 2, 4), ARGS(0)));
+  CHECK(!loads_with(FR_OP_LOG_INTERVAL, 6, ARGS(0, 2, 4, 1), ARGS(1)));/* no distribution function */
+  /* of one event of size 2: multi_normal_cholesky(two, two, 4 numbers), and there is nothing of 4 numbers */
+  CHECK(!loads_with(FR_OP_LOG_PROB_EVENT, 1, ARGS(3, 3, 4), ARGS(1, 1, 2, 0)));
+  CHECK(!loads_with(FR_OP_LOG_PROB_EVENT, 2, ARGS(3, 3, 4), ARGS(1, 1, 2, 0)));
+  CHECK(!loads_with(FR_OP_LOG_PROB_EVENT, 1, ARGS(3, 3, 4), ARGS(0, 1, 2, 0))); /* a density of rows */
+  /* sums over a dimension: 2 x 3 x 1 and 3 x 2 x 1 */
+  CHECK(loads_with(FR_OP_SUM_DIM, 2, ARGS(4), ARGS(2, 3, 1)));
+  CHECK(!loads_with(FR_OP_SUM_DIM, 3, ARGS(4), ARGS(2, 3, 1)));
+  CHECK(!loads_with(FR_OP_SUM_DIM, 2, ARGS(4), ARGS(2, 4, 1)));
+  CHECK(!loads_with(FR_OP_SUM_DIM, 2, ARGS(4), ARGS(2, -3, 1)));
+  /* two constants have nothing to differentiate; what reads a latent is given data; leaves of a loop outside of one */
+  CHECK(loads_with(FR_OP_ADD, 6, ARGS(2, 4), NONE));
+  CHECK(!loads_with(FR_OP_ADD, 6, ARGS(2, 2), NONE));
+  CHECK(!loads_with(FR_OP_EXP, 6, ARGS(2), NONE));
+  CHECK(!loads_with(FR_OP_SCAN_LOAD, 6, NONE, ARGS(0)));
+  CHECK(!loads_with(FR_OP_SCAN_INPUT, 6, NONE, ARGS(0, 0)));
+  CHECK(!loads_with(FR_OP_SCAN, 6, ARGS(4), ARGS(0)));                 /* there is no body */
+}
+
 /* ---- steps, runs and verdicts: a Gaussian density, whose optimum the guide can be ---- */
 
 #define GD 3
@@ -479,6 +535,7 @@ void test_program(void)
   check_vectors(9);
   check_kept_values();
   check_damage();
+  check_wrong_nodes();
   check_blocks(1);
   check_blocks(9);
   check_runs();
