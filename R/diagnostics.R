@@ -17,7 +17,8 @@
 #'     NA when it cannot be computed.
 #'   * `$log_weight_sd`: standard deviation of log p(z) - log q(z), zero when the guide is the posterior; `Inf` when the density of a draw is
 #'     zero or not a number.
-#'   * `$ess`: effective number of the fresh draws, sum(w)^2 / sum(w^2), if they were weighted by their ratios.
+#'   * `$ess`: effective number of the fresh draws, sum(w)^2 / sum(w^2), if they were weighted by their ratios. There are 1,000 of
+#'     them; 250 where the ratios of the first 250 hardly vary (`$log_weight_sd` below 0.1).
 #'   * `$nonfinite`: how many evaluations during the fit were not finite, by site.
 #'   * `$restarts`: NULL without `restarts`; otherwise a data frame with a row a start: `start`, `seed`, `status` (also "failed" where no start was
 #'     found, and "not run" after an interrupt), `elbo` with its standard error `se`, `gap`, `gradients`, `distance` of its mean from that of the kept start

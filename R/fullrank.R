@@ -217,15 +217,20 @@ take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE, verbose = 
 # The standard normals of the fresh draws that judge a fit.
 judging_eps <- function(fit, draws) draw_eps(draws, fit$compiled$program$d, mix_seed(fit$seed, 1), "check", fit$state$step)
 
-# What is known of the fit from fresh draws: ELBO, gap, importance weights.
+# What is known of the fit from fresh draws: ELBO, gap, importance weights. Where the first quarter of the draws shows weights that
+# hardly vary, to a third less than flat_weights_sd, the others are not drawn: k-hat has no meaning there, and the ELBO's error is
+# below 0.01 nat. They are the same draws as far as they go.
 judge_fit <- function(fit, verdict = NULL, draws = 1000L) {
   g <- fit$guide
   step <- fit$state$step
   if (is.null(verdict)) verdict <- .Call(fullrank_verdict, core_density(fit$compiled), fit$state$theta, more_pairs(fit$compiled$program$d), fit$seed, step)
-  weights <- log_weights(g, judging_eps(fit, draws))
+  eps <- judging_eps(fit, draws)
+  first <- seq_len(draws %/% 4L)
+  weights <- log_weights(g, eps[first, , drop = FALSE])
+  if (!isTRUE(stats::sd(weights) < 2 / 3 * flat_weights_sd)) weights <- c(weights, log_weights(g, eps[-first, , drop = FALSE]))
   finite <- weights[is.finite(weights)]
   fit$log_weights <- weights
-  fit$elbo <- if (length(finite) == draws) mean(weights) else if (length(finite)) mean(finite) else NA_real_
+  fit$elbo <- if (length(finite) == length(weights)) mean(weights) else if (length(finite)) mean(finite) else NA_real_
   fit$elbo_se <- if (length(finite) > 1L) stats::sd(finite) / sqrt(length(finite)) else NA_real_
   fit$gap <- verdict$gap
   fit$gap_se <- verdict$gap_se

@@ -34,8 +34,31 @@ test_that("the gap is the distance to the optimum, in nats", {
   d <- diagnostics(fullrank:::judge_fit(within_state(known_fit(one, list(), 0, matrix(1)))))
   expect_lt(abs(d$gap), 1e-12)
   expect_lt(d$log_weight_sd, 1e-10)
-  expect_equal(d$ess, 1000)
+  expect_equal(d$ess, 250) # no more are drawn
   expect_match(paste(printed(d), collapse = " "), "without meaning here")
+})
+
+test_that("more than a quarter of the draws are looked at only where their weights vary", {
+  # N(0, s^2) as a guide of N(0, 1) has log weights of sd |1 - s^2| / sqrt(2)
+  judged <- function(sd) fullrank:::judge_fit(within_state(known_fit(one, list(), 0, matrix(1 + sqrt(2) * sd))))
+  few <- judged(0.06)
+  expect_length(few$log_weights, 250)
+  expect_equal(few$log_weight_sd, 0.06, tolerance = 0.2)
+  many <- judged(0.2)
+  expect_length(many$log_weights, 1000)
+  for (fit in list(few, many)) {
+    n <- length(fit$log_weights)
+    expect_identical(fit$log_weights, fullrank:::log_weights(fit$guide, fullrank:::judging_eps(fit, 1000)[seq_len(n), , drop = FALSE]))
+    expect_equal(fit$elbo_se, stats::sd(fit$log_weights) / sqrt(n))
+  }
+  # what is not finite in the first quarter is no reason to stop there
+  half_line <- model({
+    x ~ normal(0, 1)
+    target(log(x + 2.5) * 1e-6)
+  })
+  off <- fullrank:::judge_fit(within_state(known_fit(half_line, list(), 0, matrix(1))))
+  expect_length(off$log_weights, 1000)
+  expect_gt(sum(!is.finite(off$log_weights)), 0)
 })
 
 test_that("sd of the log weights and effective sample size", {
