@@ -43,6 +43,9 @@ format_column <- function(x, decimals) {
   paste0(text, strrep(" ", ifelse(plain, max(after) - after, 0)))
 }
 
+# A correlation, without a minus before zero.
+two_decimals <- function(x) sub("^-(0\\.00)$", "\\1", formatC(x, digits = 2, format = "f"))
+
 pad_left <- function(x) paste0(strrep(" ", max(nchar(x, "width")) - nchar(x, "width")), x)
 pad_right <- function(x) paste0(x, strrep(" ", max(nchar(x, "width")) - nchar(x, "width")))
 

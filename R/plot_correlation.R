@@ -76,7 +76,7 @@ write_correlations <- function(R) {
   r <- R[cbind(cell$i, cell$j)]
   size <- min(0.9, 0.8 * min(graphics::par("pin")) / d / graphics::strwidth("-0.00", "inches"))
   if (size < 0.4) return()
-  graphics::text(cell$i, d + 1 - cell$j, formatC(r, digits = 2, format = "f"), cex = size, col = ifelse(abs(r) > 0.6, "white", "grey15"))
+  graphics::text(cell$i, d + 1 - cell$j, two_decimals(r), cex = size, col = ifelse(abs(r) > 0.6, "white", "grey15"))
 }
 
 # The key, right of the picture.

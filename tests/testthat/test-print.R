@@ -162,3 +162,7 @@ test_that("in a knitted document a fit prints as it does at a terminal", {
   out <- knitr::knit(text = readLines(file), quiet = TRUE, envir = list2env(list(fit = fit)))
   expect_match(paste(out, collapse = "\n"), paste0("## ", printed(fit)[1]), fixed = TRUE)
 })
+
+test_that("correlations in plots have two decimals and no minus zero", {
+  expect_identical(fullrank:::two_decimals(c(-0.001, 0.004, -0.126, 1)), c("0.00", "0.00", "-0.13", "1.00"))
+})
