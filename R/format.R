@@ -66,7 +66,8 @@ wrap <- function(..., width = getOption("width"), exdent = 2L) {
 plus_minus <- function(x, error) {
   if (!is.finite(x)) return(format(x))
   if (!is.finite(error)) return(paste(format(signif(x, 4)), "+- unknown"))
-  decimals <- if (error > 0) min(max(1 - floor(log10(error)), 0), 12) else 4
+  if (error < 5e-7) return(paste(sub("^-(0\\.0*)$", "\\1", formatC(x, digits = 6, format = "f", big.mark = ",")), "+- less than 1e-6"))
+  decimals <- max(1 - floor(log10(error)), 0)
   paste(formatC(x, digits = decimals, format = "f", big.mark = ","), "+-", formatC(error, digits = decimals, format = "f"))
 }
 

@@ -166,3 +166,11 @@ test_that("in a knitted document a fit prints as it does at a terminal", {
 test_that("correlations in plots have two decimals and no minus zero", {
   expect_identical(fullrank:::two_decimals(c(-0.001, 0.004, -0.126, 1)), c("0.00", "0.00", "-0.13", "1.00"))
 })
+
+test_that("estimates have the digits that their errors allow", {
+  expect_identical(fullrank:::plus_minus(-1234.5678, 0.0213), "-1,234.568 +- 0.021")
+  expect_identical(fullrank:::plus_minus(0.00012, 3.4e-5), "0.000120 +- 0.000034")
+  expect_identical(fullrank:::plus_minus(-3e-16, 2e-16), "0.000000 +- less than 1e-6")
+  expect_identical(fullrank:::plus_minus(-16.8, 0), "-16.800000 +- less than 1e-6")
+  expect_identical(fullrank:::plus_minus(2, NA), "2 +- unknown")
+})
