@@ -17,6 +17,7 @@ is_outside <- function(compiled) !is.null(compiled$program$kind)
 # The density as the C code takes it, see src/r_density.h. With a `guard`, an environment, a failure or an interrupt ends the run instead of
 # jumping out of it, and is left there.
 core_density <- function(compiled, guard = NULL) {
+  needs_data(compiled)
   p <- compiled$program
   if (is.null(p$kind)) return(p)
   if (p$kind == "c") return(list(d = p$d, pointer = p$pointer))

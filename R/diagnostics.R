@@ -65,7 +65,7 @@ print.fullrank_diagnostics <- function(x, ...) {
   rows <- c(
     status = x$status,
     steps = sprintf("%s (%s in %s)", big(x$steps), count_of(x$gradient_evaluations, "gradient evaluation"), format_seconds(x$seconds)),
-    ELBO = plus_minus(x$elbo, x$elbo_se),
+    ELBO = paste(plus_minus(x$elbo, x$elbo_se), "nats"),
     gap = paste(plus_minus(x$gap, x$gap_se), "nats to the optimum, estimated"),
     `k-hat` = khat_text(x$khat, x$log_weight_sd),
     `log-weight sd` = format(signif(x$log_weight_sd, 2)),

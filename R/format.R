@@ -43,6 +43,9 @@ format_column <- function(x, decimals) {
   paste0(text, strrep(" ", ifelse(plain, max(after) - after, 0)))
 }
 
+# A correlation, without a minus before zero.
+two_decimals <- function(x) sub("^-(0\\.00)$", "\\1", formatC(x, digits = 2, format = "f"))
+
 pad_left <- function(x) paste0(strrep(" ", max(nchar(x, "width")) - nchar(x, "width")), x)
 pad_right <- function(x) paste0(x, strrep(" ", max(nchar(x, "width")) - nchar(x, "width")))
 
@@ -63,7 +66,8 @@ wrap <- function(..., width = getOption("width"), exdent = 2L) {
 plus_minus <- function(x, error) {
   if (!is.finite(x)) return(format(x))
   if (!is.finite(error)) return(paste(format(signif(x, 4)), "+- unknown"))
-  decimals <- if (error > 0) min(max(1 - floor(log10(error)), 0), 12) else 4
+  if (error < 5e-7) return(paste(sub("^-(0\\.0*)$", "\\1", formatC(x, digits = 6, format = "f", big.mark = ",")), "+- less than 1e-6"))
+  decimals <- max(1 - floor(log10(error)), 0)
   paste(formatC(x, digits = decimals, format = "f", big.mark = ","), "+-", formatC(error, digits = decimals, format = "f"))
 }
 

@@ -14,8 +14,8 @@
 #' @param vectorized For an R function: whether it takes several points at once, `z` a matrix with one point a row, and returns one value a row (and `gradient` a matrix with one
 #'   gradient a row). That saves R calls.
 #' @param pars For a `stanfit`: names of what draws and summaries are to show; NULL: all that [print()] of the `stanfit` shows but `lp__`. Generated quantities that draw random numbers do so by Stan's own generator.
-#' @param ... Other arguments of [fullrank()]: `init_scale`, `optimizer`, `steps`, `max_steps`, `particles`, `seed`, `progress`, `verbose`, `tol`, and `restarts`, whose further
-#'   starts are uniform on (-2, 2) in every coordinate.
+#' @param ... Other arguments of [fullrank()]: `init_scale`, `optimizer`, `steps`, `max_steps`, `particles`, `seed`, `progress`, `verbose`, `tol`, `keep_data` (FALSE: the fit keeps its Normal and
+#'   not the density, with all that this holds; `attach_density()` gives it back), and `restarts`, whose further starts are uniform on (-2, 2) in every coordinate.
 #' @return A `fullrank_fit`, as [fullrank()] gives. Of an R function, a TMB object and a C function draws and summaries are of the coordinates, of a `stanfit` on the scale of its parameters.
 #'   `attach_density()`: the fit, its density replaced.
 #' @section R functions:
@@ -84,10 +84,11 @@ matched_call <- function(call) {
 
 # The fit of a compiled density from `start`, an init. `again`: arguments of fullrank() with which update() would make it anew.
 fit_density <- function(call, object, compiled, start, again, check, ..., init_scale = 0.1, optimizer = natural(), steps = NULL, max_steps = 1e5, particles = NULL,
-                        seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(), verbose = FALSE, tol = 0.02, restarts = 1) {
+                        seed = NULL, threads = getOption("fullrank.threads", 1L), progress = interactive(), verbose = FALSE, tol = 0.02, keep_data = TRUE, restarts = 1) {
   reject_dots(...)
   check_flag(progress, "progress")
   check_flag(verbose, "verbose")
+  check_flag(keep_data, "keep_data")
   settings <- check_settings(start, init_scale, optimizer, steps, max_steps, particles, threads, tol, restarts)
   settings$seed <- resolve_seed(seed)
   one <- function(init, seed) {
@@ -96,7 +97,8 @@ fit_density <- function(call, object, compiled, start, again, check, ..., init_s
     if (check && seed == settings$seed) check_gradient(compiled, fit$guide, seed)
     run_fit(fit, settings$steps, settings$max_steps, progress, verbose)
   }
-  if (settings$restarts == 1) one(settings$init, settings$seed) else run_restarts(one, settings$init, settings$seed, settings$restarts)
+  fit <- if (settings$restarts == 1) one(settings$init, settings$seed) else run_restarts(one, settings$init, settings$seed, settings$restarts)
+  if (keep_data) fit else drop_data(fit)
 }
 
 #' @param fit A fit of a density from elsewhere.
@@ -108,20 +110,31 @@ attach_density <- function(fit, x, data, gradient = NULL) {
   kind <- if (is.function(x)) "function" else if (is_tmb(x)) "tmb" else if (inherits(x, "stanfit")) "stan" else if (typeof(x) == "externalptr") "c" else class(x)[1L]
   if (kind != compiled$program$kind) stop(sprintf("The fit is of another kind of density (%s) than `x` (%s).", compiled$program$kind, kind), call. = FALSE)
   compiled$program <- switch(kind,
-    "function" = { compiled$program$fn <- x
-                   if (!missing(gradient)) compiled$program["gradient"] <- list(gradient)
-                   if (!missing(data)) compiled$program["data"] <- list(data)
+    "function" = { check_attached(compiled, missing(data), missing(gradient))
+                   compiled$program$fn <- x
+                   if (!missing(gradient)) compiled$program["gradient"] <- fit$again["gradient"] <- list(gradient)
+                   if (!missing(data)) compiled$program["data"] <- fit$again["data"] <- list(data)
                    compiled$program },
     tmb = { compiled$program$env <- x$env; compiled$program },
     stan = { compiled$program$object <- without_samples(x); compiled$program },
     c = { compiled$program$pointer <- x; compiled$program })
   d <- switch(kind, tmb = length(x$env$par), stan = rstan::get_num_upars(x), c = .Call(fullrank_density_dim, x), compiled$program$d)
   if (d != compiled$program$d) stop(sprintf("The density has %s coordinates, the fit %s.", big(d), big(compiled$program$d)), call. = FALSE)
+  compiled$dropped <- NULL
   fit$compiled <- compiled
   fit$guide$compiled <- NULL # `$` hands it out with the fit's
   fit$model <- x
   check_same_density(fit)
   fit
+}
+
+# What went with keep_data = FALSE comes back whole.
+check_attached <- function(compiled, no_data, no_gradient) {
+  if (!isTRUE(compiled$dropped)) return(invisible())
+  lacking <- c(if (no_data && compiled$program$with_data) "data", if (no_gradient && compiled$program$with_gradient) "gradient")
+  if (length(lacking)) {
+    stop(sprintf("The fit was made with keep_data = FALSE, and its function had %s: attach_density(fit, fn, %s).", enumerate(lacking), paste(lacking, "= ...", collapse = ", ")), call. = FALSE)
+  }
 }
 
 # The log weights that judged the fit tell its density from another.

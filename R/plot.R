@@ -82,9 +82,13 @@ plot_trace <- function(fit, xlab = "step", ylab = "", main = "ELBO", ylim = NULL
     return(drawn)
   }
   if (is.null(ylim)) ylim <- elbo_range(blocks$elbo, fit$elbo)
-  graphics::par(mar = c(3.2, 4.5, 2.8, 1), las = 1)
+  labels <- format(pretty(ylim))
+  room <- max(4.5, 1.3 + max(graphics::strwidth(labels, "inches")) / graphics::par("cin")[2L] / graphics::par("cex"))
+  graphics::par(mar = c(3.2, room, 2.8, 1), las = 1)
   graphics::plot.default(blocks$step, blocks$elbo, type = "n", xlab = xlab, ylab = ylab, main = "", ylim = ylim, xlim = elbo_steps(blocks$step, length(fit$loss)),
-                         bty = "l", mgp = c(2, 0.6, 0), ...)
+                         bty = "l", mgp = c(2, 0.6, 0), xaxt = "n", ...)
+  at <- graphics::axTicks(1)
+  graphics::axis(1, at[at == round(at)], mgp = c(2, 0.6, 0)) # steps are whole
   panel_title(main)
   mark_phases(fit$phases)
   below <- max(0L, which(blocks$elbo < ylim[1L])) # jumps there are no noise
@@ -153,7 +157,7 @@ elbo_range <- function(elbo, final) {
 }
 
 panel_title <- function(text) graphics::mtext(text, side = 3, line = 1.3, adj = 0, font = 2, cex = 0.95 * graphics::par("cex"))
-panel_note <- function(text) graphics::mtext(text, side = 3, line = 0.25, adj = 0, cex = 0.8 * graphics::par("cex"), col = ink[["mark"]])
+panel_note <- function(text, col = ink[["mark"]]) graphics::mtext(text, side = 3, line = 0.25, adj = 0, cex = 0.8 * graphics::par("cex"), col = col)
 
 empty_panel <- function(text) {
   graphics::plot.new()

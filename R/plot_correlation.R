@@ -17,7 +17,8 @@ plot_correlation <- function(fit, pars, order) {
   room <- min(7, 1.6 + max(graphics::strwidth(labels, "inches", cex = size)) / graphics::par("cin")[2L] / graphics::par("cex"))
   graphics::par(mar = c(room, room, 2.8, 4.2), las = 1, mgp = c(2, 0.4, 0), tcl = -0.2)
   graphics::plot.default(NA, xlim = c(0.5, d + 0.5), ylim = c(0.5, d + 0.5), xaxs = "i", yaxs = "i", axes = FALSE, xlab = "", ylab = "")
-  panel_title("Correlation, unconstrained scale")
+  panel_title("Correlation")
+  panel_note("unconstrained scale", ink[["soft"]])
   graphics::rect(0.5, 0.5, d + 0.5, d + 0.5, col = "grey80", border = NA)
   shown <- R
   diag(shown) <- NA
@@ -76,7 +77,7 @@ write_correlations <- function(R) {
   r <- R[cbind(cell$i, cell$j)]
   size <- min(0.9, 0.8 * min(graphics::par("pin")) / d / graphics::strwidth("-0.00", "inches"))
   if (size < 0.4) return()
-  graphics::text(cell$i, d + 1 - cell$j, formatC(r, digits = 2, format = "f"), cex = size, col = ifelse(abs(r) > 0.6, "white", "grey15"))
+  graphics::text(cell$i, d + 1 - cell$j, two_decimals(r), cex = size, col = ifelse(abs(r) > 0.6, "white", "grey15"))
 }
 
 # The key, right of the picture.

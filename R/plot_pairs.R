@@ -97,5 +97,5 @@ pair_text <- function(drawn, i, j) {
   r <- stats::cov2cor(drawn$covariance)[i, j]
   graphics::plot.new()
   own <- suppressWarnings(stats::cor(drawn$draws[, i], drawn$draws[, j]))
-  graphics::text(0.5, 0.5, sprintf("%.2f\n(%.2f)", r, own), cex = 0.9 + 0.4 * abs(r), col = "grey30")
+  graphics::text(0.5, 0.5, sprintf("%s\n(%s)", two_decimals(r), two_decimals(own)), cex = 0.9 + 0.4 * abs(r), col = "grey30")
 }

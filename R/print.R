@@ -29,7 +29,7 @@ print_verdict <- function(x) {
   wrap(verdict_text(x))
   for (line in warning_lines(x)) wrap(line)
   for (line in restart_lines(x)) wrap(line)
-  cat("ELBO  ", plus_minus(x$elbo, x$elbo_se), "\n", sep = "")
+  cat("ELBO  ", plus_minus(x$elbo, x$elbo_se), " nats\n", sep = "")
   wrap("k-hat ", khat_text(x$khat, x$log_weight_sd), exdent = 6L)
   cat("\n")
 }

@@ -24,7 +24,7 @@ plot.fullrank_regression <- function(x, type = c("all", "trace", "marginals", "c
 }
 
 plot_predictive <- function(object, nsim, seed, main = "Response and replicates", ...) {
-  old <- graphics::par(mar = c(3.2, 3.5, 2, 1), las = 1, mgp = c(2, 0.6, 0), bty = "l")
+  old <- graphics::par(mar = c(3.2, 4.4, 2, 1), las = 1, mgp = c(2, 0.6, 0), bty = "l")
   on.exit(graphics::par(old))
   reg <- object$regression
   y <- reg$response$y
@@ -41,7 +41,8 @@ plot_predictive <- function(object, nsim, seed, main = "Response and replicates"
   curve <- function(v) stats::density(v, from = range[1L], to = range[2L], n = 256)
   own <- curve(y)
   others <- lapply(seq_len(nrow(yrep)), function(s) curve(yrep[s, ]))
-  graphics::plot.default(own$x, own$y, type = "n", xlab = reg$response$name, ylab = "density", main = main, ylim = c(0, max(own$y, vapply(others, function(o) max(o$y), 0))), ...)
+  graphics::plot.default(own$x, own$y, type = "n", xlab = reg$response$name, ylab = "", main = main, ylim = c(0, max(own$y, vapply(others, function(o) max(o$y), 0))), ...)
+  graphics::title(ylab = "density", line = 3.2)
   for (o in others) graphics::lines(o$x, o$y, col = grDevices::adjustcolor(ink[["main"]], 0.25))
   graphics::lines(own$x, own$y, lwd = 2.5, col = ink[["mark"]])
   drawn
@@ -54,7 +55,8 @@ plot_shares <- function(y, yrep, reg, main, ...) {
   share <- function(v) tabulate(match(v, values), length(values)) / length(v)
   q <- apply(apply(yrep, 1L, share), 1L, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE)
   labels <- if (!is.null(reg$response$levels)) reg$response$levels else values
-  graphics::plot.default(values, share(y), type = "n", xaxt = "n", xlab = reg$response$name, ylab = "share", main = main, ylim = c(0, max(q, share(y))), ...)
+  graphics::plot.default(values, share(y), type = "n", xaxt = "n", xlab = reg$response$name, ylab = "", main = main, ylim = c(0, max(q, share(y))), ...)
+  graphics::title(ylab = "share", line = 3.2)
   graphics::axis(1, values, labels)
   graphics::segments(values, q[1L, ], values, q[3L, ], lwd = 5, lend = 1, col = grDevices::adjustcolor(ink[["main"]], 0.4))
   graphics::points(values, q[2L, ], pch = "-", cex = 1.4, col = ink[["main"]])

@@ -91,7 +91,7 @@ description_lines <- function(object) {
   groups <- unlist(lapply(reg$parts[1L], function(part) vapply(part$groups, function(block) sprintf("%s (%s)", block$name, big(length(block$levels))), "")))
   dropped <- length(reg$na.action)
   c(
-    sprintf("Family: %s, link %s%s; population effects are on the %s", reg$family$name, reg$family$link, if (reg$prior_only) " (prior only)" else "",
+    sprintf("Family: %s, link %s%s; effects are on the %s", reg$family$name, reg$family$link, if (reg$prior_only) " (prior only)" else "",
             if (reg$family$link == "identity" && reg$family$name != "lognormal") paste("scale of", reg$response$name) else if (reg$family$name == "lognormal") "log scale" else paste(reg$family$link, "scale")),
     paste0("Formula: ", vapply(formulas, function(f) paste(deparse(f, width.cutoff = 500L), collapse = " "), "")),
     paste0("Data: ", count_of(nobs.fullrank_regression(object), "observation"), if (dropped) sprintf(" (%s dropped for missing values)", big(dropped)),

@@ -33,11 +33,18 @@ recognise_version <- local({
 
 # ---- without the data ---------------------------------------------------------------------------------------------------
 
-# The fit without its data and without what of the program reads them: the Normal, its draws and its summaries remain.
+# The fit without its data and without what of the program reads them: the Normal, its draws and its summaries remain. Of a density from
+# elsewhere all goes that evaluates it, since it may hold data of any size.
 drop_data <- function(fit) {
-  fit$compiled <- without_density(fit$compiled)
+  if (is_outside(fit$compiled)) {
+    fit$compiled <- without_outside(fit$compiled)
+    fit["model"] <- list(NULL)
+    fit$again[c("data", "gradient")] <- NULL
+  } else {
+    fit$compiled <- without_density(fit$compiled)
+    fit$model$data <- NULL
+  }
   fit["data"] <- list(NULL)
-  fit$model$data <- NULL
   fit$guide$compiled <- NULL
   fit
 }
@@ -55,6 +62,14 @@ drop_regression_data <- function(fit, data) {
   reg$dropped <- TRUE
   fit$regression <- reg
   fit
+}
+
+without_outside <- function(compiled) {
+  p <- compiled$program
+  if (p$kind == "function") p$with_gradient <- !is.null(p$gradient)
+  compiled$program <- p[intersect(names(p), c("kind", "d", "names", "vectorized", "with_data", "with_gradient"))]
+  compiled$dropped <- TRUE
+  compiled
 }
 
 # All nodes that no site and no kept value needs become empty constants, so that the others keep their numbers.
@@ -98,7 +113,11 @@ needed_nodes <- function(program, ids) {
 
 # Before anything that evaluates the density or reads the observations.
 needs_data <- function(x) {
-  if (isTRUE(x$dropped)) {
+  if (!isTRUE(x$dropped)) return(invisible())
+  if (!is.null(x$program$kind)) {
+    stop(structure(class = c("fullrank_density_gone", "error", "condition"), list(call = NULL, message =
+      "The fit was made with keep_data = FALSE, and this needs its density: fit <- attach_density(fit, ...) gives it back.")))
+  } else {
     stop("The fit was made with keep_data = FALSE, and this needs its data: fit again with update(fit, data = ..., keep_data = TRUE). Summaries, draws and predictions for `newdata` need none.", call. = FALSE)
   }
 }

@@ -82,6 +82,7 @@ evaluate_stan <- function(p, z, gradient) {
 }
 
 stan_values <- function(compiled, z) {
+  needs_data(compiled)
   check_stanfit(compiled$program$object)
   parts <- compiled$outputs
   out <- lapply(parts, function(part) matrix(0, nrow(z), part$length))

@@ -53,7 +53,8 @@
 summary.fullrank_fit <- function(object, seed = 1, importance = FALSE, ...) {
   no_extra_arguments("summary", ...)
   source <- summary_source(object, seed, importance)
-  new_summary(summary_rows(checked_guide(object), source), source, "summary.fullrank_fit", cautions = caution_lines(object))
+  g <- checked_guide(object)
+  new_summary(summary_rows(g, source), source, "summary.fullrank_fit", cautions = caution_lines(object), scale = scale_text(g$compiled))
 }
 
 #' @rdname summary.fullrank_fit
@@ -69,9 +70,18 @@ as.data.frame.summary.fullrank_fit <- function(x, row.names = NULL, optional = F
 print.summary.fullrank_fit <- function(x, n = 20, ...) {
   n <- check_number(n, "n", 1)
   print_cautions(x)
+  wrap(x$scale)
   print_table(x$table, n, all_rows_call(x))
   print_source(x)
   invisible(x)
+}
+
+# What the numbers of a summary are of.
+scale_text <- function(compiled) {
+  switch(if (is_outside(compiled)) compiled$program$kind else "model",
+    model = "Parameters, on the scale of the model:",
+    stan = "Parameters, on the scale of the Stan model:",
+    "Coordinates, unconstrained:")
 }
 
 all_rows_call <- function(x) if (x$importance) "print(summary(fit, importance = TRUE), n = Inf)" else "print(summary(fit), n = Inf)"

@@ -7,6 +7,7 @@
 # run: Imports. test: Suggests as well; without one of them (testthat excepted)
 # the tests that use it are skipped, so one that cannot be had is only reported.
 # dev: Config/Needs/dev as well, and nothing may be missing.
+# Where CI is set (CI=true), Config/Needs/ci too, if it can be had: what a few tests use and takes minutes to compile.
 
 args <- commandArgs(TRUE)
 level <- if (length(args)) args[1] else "test"
@@ -38,6 +39,7 @@ if (level == "dev") {
   required <- c(required, suggested[names(suggested) == "testthat"])
 }
 optional <- suggested[!names(suggested) %in% names(required)]
+if (level != "run" && nzchar(Sys.getenv("CI"))) optional <- c(optional, described("Config/Needs/ci"))
 
 satisfied <- function(name, version) {
   have <- tryCatch(utils::packageVersion(name), error = function(e) NULL)

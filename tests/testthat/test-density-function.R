@@ -207,5 +207,6 @@ test_that("restarts find the modes of an R function, and what is for models alon
   expect_equal(coef(fit), c(x = 1.5), tolerance = 1e-6)
   expect_equal(sort(unique(round(r$elbo, 6))), round(log(c(0.3, 0.7)), 6))
   expect_identical(fullrank(two, gradient = slope, init = c(x = -1.4), restarts = 8, seed = 1, progress = FALSE)$guide, fit$guide)
-  expect_error(fullrank(two, gradient = slope, init = c(x = 0), keep_data = FALSE), "`keep_data` is an argument for models alone")
+  expect_error(fullrank(two, gradient = slope, init = c(x = 0), keep = "x"), "`keep` is an argument for models alone")
+  expect_output(print(summary(fit)), "Coordinates, unconstrained:", fixed = TRUE)
 })

@@ -118,7 +118,7 @@ test_that("summarise_draws, rvars and tidybayes take a fit as it is", {
   expect_identical(dim(r$A), c(2L, 2L))
   expect_equal(unname(posterior::draws_of(r$A)[, 2, 1]), unname(unclass(draws(fit, 50, seed = 1))[, "A[2,1]"]))
   skip_if_not_installed("tidybayes")
-  # not among the suggested packages, because it needs many more
+  # not among the suggested packages, because it needs many more; CI installs it
   t <- getExportedValue("tidybayes", "spread_draws")(fit, theta[i], ndraws = 20, seed = 1)
   expect_identical(length(unique(t$i)), 2L)
   expect_gt(nrow(t), 0)

@@ -17,3 +17,18 @@ test_that("formulas, groups and parameters", {
   both <- insight::find_formula(regression_fit("distributional"))
   expect_identical(deparse(both$sigma), "~x")
 })
+
+test_that("priors and algorithm", {
+  skip_if_not_installed("insight")
+  fit <- fullrank(y ~ x + (1 | g), data = grouped_counts(), family = poisson(), prior = list(b ~ student_t(4, 1, 2)), seed = 1, progress = FALSE)
+  p <- insight::get_priors(fit)
+  expect_identical(p$Parameter, c("Intercept", "b", "sd_g"))
+  expect_identical(p$Distribution, c("normal", "student_t", "half_student_t"))
+  expect_equal(p$Location, c(0, 1, 0))
+  expect_equal(p$Scale, c(2.5, 2, 2.5))
+  expect_equal(p$df, c(NA, 4, 3))
+  p <- insight::get_priors(regression_fit("gaussian"))
+  expect_identical(p$Distribution[p$Parameter == "sigma"], "exponential")
+  expect_true(is.na(p$Scale[p$Parameter == "sigma"]))
+  expect_identical(insight::find_algorithm(fit), list(algorithm = "fullrank", optimizer = "natural", iterations = fit$steps))
+})

@@ -19,7 +19,7 @@ text <- function(x, ...) paste(trimws(printed(x, ...)), collapse = " ")
 test_that("the verdict comes first, with the cost and the gap", {
   good <- ended(status = "converged", gap = 0.0021, gap_se = 0.0004, steps = 12345, gradient_evaluations = 98760, seconds = 75)
   expect_match(text(good), "^Converged after 12,345 steps \\(98,760 gradient evaluations, 1.2 min\\): estimated gap to the optimum 0.00210 \\+- 0.00040 nats\\.")
-  expect_match(text(good), "ELBO +-?[0-9.]+ \\+- [0-9.]+ k-hat .* mean +sd +5% +50% +95%")
+  expect_match(text(good), "ELBO +-?[0-9.]+ \\+- [0-9.]+ nats k-hat .* Parameters, on the scale of the model: mean +sd +5% +50% +95%")
   expect_match(text(ended(status = "budget_exhausted")), "^NOT CONVERGED: the budget ran out after .* gap .* Go on with update\\(fit\\)")
   expect_match(text(ended(status = "interrupted")), "^NOT CONVERGED: interrupted after .* Go on with update\\(fit\\)")
   expect_match(text(ended(status = "diverged", nonfinite = c(mu = 1L, s = 0L, y = 30L))),
@@ -52,9 +52,9 @@ test_that("whatever is not known to be good is not called so", {
 test_that("the summary of a fit that is not known to be good leads with that, whatever its status", {
   good <- list(status = "converged", gap = 0.001, gap_se = 0.001, khat = 0.3, log_weight_sd = 0.4, log_weights = rep(-8, 1000))
   shown <- function(...) text(summary(do.call(ended, utils::modifyList(good, list(...)))))
-  expect_match(shown(), "^mean +sd")
-  expect_match(shown(status = "fixed_steps"), "^mean +sd")
-  expect_match(shown(log_weight_sd = 0.01, khat = 2), "^mean +sd")
+  expect_match(shown(), "^Parameters, on the scale of the model: mean +sd")
+  expect_match(shown(status = "fixed_steps"), "^Parameters, on the scale of the model: mean +sd")
+  expect_match(shown(log_weight_sd = 0.01, khat = 2), "^Parameters, on the scale of the model: mean +sd")
   expect_match(shown(status = "fixed_steps", gap = 1), "^NOT KNOWN TO HAVE CONVERGED")
   expect_match(shown(status = "budget_exhausted"), "^NOT CONVERGED: the budget ran out")
   expect_match(shown(status = "interrupted"), "^NOT CONVERGED: interrupted")
@@ -72,7 +72,7 @@ test_that("the summary of a fit that is not known to be good leads with that, wh
   expect_match(text(summary(regression)), "^NOT KNOWN TO HAVE CONVERGED: .* Family: gaussian")
   expect_length(gregexpr("NOT KNOWN", text(regression))[[1]], 1)
   # a guide makes no claim
-  expect_match(text(summary(fit$guide)), "^mean +sd")
+  expect_match(text(summary(fit$guide)), "^Parameters, on the scale of the model: mean +sd")
   expect_identical(as.data.frame(summary(ended(status = "diverged"))), as.data.frame(summary(fit)))
 })
 
@@ -135,8 +135,8 @@ test_that("a regression, its parts and its model fit 80 columns whatever the nam
   long <- fullrank(response_variable_of_interest ~ a_rather_long_predictor_name_that_goes_on * another_quite_long_predictor_name_here +
                      (1 + a_rather_long_predictor_name_that_goes_on | the_long_grouping_factor), data = d, family = poisson(), steps = 20, seed = 1)
   for (x in list(long, summary(long), prior_summary(long), VarCorr(long), diagnostics(long), long$guide, posterior(long), clipped_adam(), natural())) printed(x)
-  expect_match(text(long), "population effects are on the log scale")
-  expect_match(text(regression_fit("gaussian")), "population effects are on the scale of mpg")
+  expect_match(text(long), "effects are on the log scale")
+  expect_match(text(regression_fit("gaussian")), "effects are on the scale of mpg")
   lines <- printed(as_model(long))
   # what is printed is the model
   again <- eval(str2lang(paste(lines, collapse = "\n")))
@@ -161,4 +161,16 @@ test_that("in a knitted document a fit prints as it does at a terminal", {
   writeLines(c("```{r}", "fit", "```"), file)
   out <- knitr::knit(text = readLines(file), quiet = TRUE, envir = list2env(list(fit = fit)))
   expect_match(paste(out, collapse = "\n"), paste0("## ", printed(fit)[1]), fixed = TRUE)
+})
+
+test_that("correlations in plots have two decimals and no minus zero", {
+  expect_identical(fullrank:::two_decimals(c(-0.001, 0.004, -0.126, 1)), c("0.00", "0.00", "-0.13", "1.00"))
+})
+
+test_that("estimates have the digits that their errors allow", {
+  expect_identical(fullrank:::plus_minus(-1234.5678, 0.0213), "-1,234.568 +- 0.021")
+  expect_identical(fullrank:::plus_minus(0.00012, 3.4e-5), "0.000120 +- 0.000034")
+  expect_identical(fullrank:::plus_minus(-3e-16, 2e-16), "0.000000 +- less than 1e-6")
+  expect_identical(fullrank:::plus_minus(-16.8, 0), "-16.800000 +- less than 1e-6")
+  expect_identical(fullrank:::plus_minus(2, NA), "2 +- unknown")
 })

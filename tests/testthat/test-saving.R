@@ -164,3 +164,30 @@ test_that("a fit of another version is recognised, once", {
   fit["version"] <- list(NULL)
   expect_message(utils::capture.output(print(fit)), "version unknown")
 })
+
+test_that("without its density a fit of an R function has its Normal, and gets the density back", {
+  y <- sin(seq_len(20000))
+  log_joint <- function(z, y) sum(dnorm(y, z[["mu"]], exp(z[["log_sigma"]]), log = TRUE)) + sum(dnorm(z, 0, 1, log = TRUE))
+  gradient <- function(z, y) {
+    off <- (y - z[["mu"]]) / exp(z[["log_sigma"]])
+    c(sum(off) / exp(z[["log_sigma"]]), sum(off^2 - 1)) - z
+  }
+  fit_for <- function(...) fullrank(log_joint, data = y, gradient = gradient, init = c(mu = 0, log_sigma = 0), seed = 1, progress = FALSE, ...)
+  whole <- fit_for()
+  fit <- fit_for(keep_data = FALSE)
+  expect_lt(length(serialize(fit, NULL)), 40000)
+  expect_identical(coef(fit), coef(whole))
+  expect_identical(draws(fit, 20, seed = 1), draws(whole, 20, seed = 1))
+  expect_identical(as.data.frame(summary(fit)), as.data.frame(summary(whole)))
+  expect_identical(utils::capture.output(print(fit))[-(1:3)], utils::capture.output(print(whole))[-(1:3)])
+  for (needs in list(function() elbo(fit), function() update(fit, steps = 3), function() update(fit, seed = 2), function() draws(fit, importance = TRUE))) {
+    expect_error(needs(), "keep_data = FALSE, and this needs its density: fit <- attach_density")
+  }
+  expect_error(attach_density(fit, log_joint), "had `data` and `gradient`")
+  expect_error(attach_density(fit, log_joint, data = y + 1, gradient = gradient), "another density")
+  back <- attach_density(fit, log_joint, data = y, gradient = gradient)
+  expect_identical(elbo(back, 20, seed = 1), elbo(whole, 20, seed = 1))
+  expect_identical(update(back, steps = 3)$guide$loc, update(whole, steps = 3)$guide$loc)
+  expect_identical(update(back, seed = 2)$guide$loc, update(whole, seed = 2)$guide$loc)
+  expect_identical(update(fit, log_joint, data = y, gradient = gradient, seed = 2)$guide$loc, update(whole, seed = 2)$guide$loc)
+})

@@ -106,6 +106,7 @@ test_that("what is shown, where it starts, going on, saving", {
   start <- fullrank(stanfit, init = list(mu = 1, tau = 2, theta_trans = numeric(8)), seed = 1, progress = FALSE, steps = 1, optimizer = adam(lr = 1e-9))
   expect_equal(unname(coef(start)), c(1, log(2), numeric(8)), tolerance = 1e-6)
   half <- fullrank(stanfit, pars = c("mu", "theta"), init = list(mu = 1, tau = 2, theta_trans = numeric(8)), seed = 1, progress = FALSE, steps = 5)
+  expect_output(print(summary(fit)), "Parameters, on the scale of the Stan model:", fixed = TRUE)
   expect_identical(update(half, steps = 7, progress = FALSE)$guide$loc, fit$guide$loc)
   expect_error(fullrank(stanfit, pars = "thta"), "`thta`, which the Stan model does not have. Did you mean `theta`?")
   expect_error(fullrank(stanfit, init = 1:3), "unconstrained vector of 10 numbers")
@@ -118,6 +119,11 @@ test_that("what is shown, where it starts, going on, saving", {
   expect_error(draws(read), "not loaded.*attach_density")
   expect_true(any(grepl("attach_density", utils::capture.output(print(read)))))
   expect_identical(draws(attach_density(read, stanfit), 3, seed = 1), draws(fit, 3, seed = 1))
+  small <- fullrank(stanfit, pars = c("mu", "theta"), init = list(mu = 1, tau = 2, theta_trans = numeric(8)), seed = 1, progress = FALSE, steps = 12, keep_data = FALSE)
+  expect_identical(coef(small), coef(fit))
+  expect_error(draws(small), "keep_data = FALSE.*attach_density")
+  expect_true(any(grepl("attach_density", utils::capture.output(print(small)))))
+  expect_identical(draws(attach_density(small, stanfit), 3, seed = 1), draws(fit, 3, seed = 1))
 })
 
 test_that("arK of posteriordb", {

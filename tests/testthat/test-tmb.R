@@ -67,6 +67,12 @@ test_that("without random effects, with starts, and going on", {
   expect_error(fullrank(obj, init = list(bta = 1)), "`bta` is no latent site.*`beta`")
   expect_error(fullrank(obj, data = list()), "MakeADFun")
   attached <- attach_density(fit, orange_object(random = NULL))
+  small <- fullrank(obj, init = list(beta = c(2.1, 7.1, 3.1)), seed = 1, progress = FALSE, steps = 20, keep_data = FALSE)
+  expect_identical(as.data.frame(summary(small)), as.data.frame(summary(fit)))
+  # what is left is the state of the optimiser, plain numbers
+  expect_lt(length(serialize(small[setdiff(names(small), "state")], NULL)), 20000)
+  expect_error(elbo(small), "keep_data = FALSE.*attach_density")
+  expect_identical(elbo(attach_density(small, obj), 10, seed = 1), elbo(fit, 10, seed = 1))
   expect_identical(elbo(attached, 10, seed = 1), elbo(fit, 10, seed = 1))
 })
 
@@ -91,4 +97,26 @@ test_that("in a session without the library the guide is there, and the error sa
   expect_equal(as.numeric(out[1]), coef(fit)[[1]], tolerance = 1e-14)
   expect_identical(trimws(out[2]), "10")
   expect_match(paste(out, collapse = " "), "load its library.*attach_density")
+})
+
+test_that("an RTMB object is fitted as its joint density, to the posterior of the same model", {
+  skip_if_not_installed("RTMB") # not among the suggested packages: older compilers cannot build it
+  MakeADFun <- getExportedValue("RTMB", "MakeADFun")
+  d <- orange_data()
+  negative <- function(p) {
+    fitted <- (p$beta[1] + p$u[d$tree + 1]) / (1 + exp(-(d$age - p$beta[2]) / p$beta[3]))
+    normal <- function(x, m, log_s) sum(-((x - m) / exp(log_s))^2 / 2 - log_s - log(2 * pi) / 2)
+    -normal(d$y, fitted, p$log_sigma) - normal(p$u, 0, p$log_tau) - normal(p$beta, c(2, 7, 3), log(c(1, 3, 2))) - normal(p$log_sigma, -2, 0) - normal(p$log_tau, -1, 0)
+  }
+  obj <- MakeADFun(negative, list(beta = c(2, 7, 3), log_sigma = -2, log_tau = -1, u = numeric(5)), random = "u", silent = TRUE)
+  fit <- fullrank(obj, seed = 1, progress = FALSE, tol = 0.002)
+  ours <- fullrank(orange_model(), d, seed = 1, progress = FALSE, tol = 0.002)
+  expect_identical(fit$status, "converged")
+  expect_identical(names(coef(fit)), names(coef(ours)))
+  expect_lt(normal_kl(fit, ours), 0.004)
+  z <- fit$guide$loc
+  f <- log_density(orange_model(), d)
+  one <- fullrank:::evaluate_points(fit$compiled, z, TRUE)
+  expect_equal(one$log_prob, f$fn(z), tolerance = 1e-12)
+  expect_equal(one$gradient, unname(rbind(f$gr(z))), tolerance = 1e-9)
 })
