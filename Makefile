@@ -5,7 +5,8 @@
 
 BUILD = .build
 FILTER =
-# The measurements of `make bench`: files of bench/. The long ones are those of `make bench-convergence`; others are run by name.
+# The measurements of `make bench`: files of bench/. The long ones are those of `make bench-convergence`; others are run by name, as
+# BENCH=fits, which first compiles Stan programs for a quarter of an hour.
 BENCH = core steps loops
 LONG_BENCH = posteriordb calibration convergence
 COUNTS =

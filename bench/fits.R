@@ -142,10 +142,10 @@ regression_rows <- function() {
 
 # ---- the report ----------------------------------------------------------------------------------------------------------------
 
-digits <- function(x, k = 2) format(signif(x, k), scientific = FALSE, trim = TRUE, drop0trailing = TRUE)
+digits <- function(x, k = 2) if (!is.finite(x)) "not finite" else if (x >= 1000) "> 1000" else format(signif(x, k), scientific = FALSE, trim = TRUE, drop0trailing = TRUE)
 cell <- function(r) {
   if (!nrow(r)) return("-")
-  if (is.na(r$seconds)) return(r$why)
+  if (is.na(r$seconds)) return(if (startsWith(r$why, "error")) "failed" else r$why)
   paste0(digits(r$seconds), " s; ", digits(r$M), "; ", digits(r$S), if (r$failed) sprintf(" (%d failed)", r$failed))
 }
 wide <- function(rows, label) {

@@ -1,7 +1,7 @@
 # The cases of posteriordb as Stan programs (stan/<case>.stan, written from the models' notation), compiled once: list(model, seconds),
 # kept in the folder that BENCH_STAN names. Each is held against Stan's own log densities and gradients that the case carries.
 
-stan_folder <- Sys.getenv("BENCH_STAN", file.path(here, "..", ".build", "stan"))
+stan_folder <- Sys.getenv("BENCH_STAN", file.path(here, "..", ".build", "stan")) # which `make clean` removes
 
 stan_program <- function(name) {
   source_file <- file.path(here, "stan", paste0(name, ".stan"))

@@ -269,7 +269,7 @@ test_that("a long recursion compiles at once", {
     y ~ normal(mu, s)
   })
   y <- rnorm(n)
-  expect_lt(system.time(f <- log_density(m, list(y = y, n = n)))[["elapsed"]], 2)
+  expect_lt(sum(system.time(f <- log_density(m, list(y = y, n = n)))[c("user.self", "sys.self")]), 2)
   z <- c(0.1, -1, 0, 0.5)
   v <- f$constrain(z)
   s2 <- numeric(n)
