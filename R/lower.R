@@ -107,6 +107,7 @@ with_intercept <- function(part) {
 
 # Fills in `$sites` (the table of priors), `$statements`, `$lowered` (data) and `$model`.
 lower_regression <- function(reg, prior) {
+  reg$rough <- if (!reg$prior_only) rough_values(reg)
   low <- new_lowering(reg)
   for (part in reg$parts) lower_part(low, part)
   for (name in setdiff(reg$family$table$pars, names(reg$parts))) lower_parameter(low, name)
@@ -119,6 +120,7 @@ lower_regression <- function(reg, prior) {
   reg$model$data <- low$data
   reg$model$keep <- names(low$effects)
   reg$model$init <- start_of(reg)
+  reg$rough <- NULL
   for (k in names(reg$parts)) reg$parts[[k]]$at <- NULL
   reg
 }
@@ -131,6 +133,7 @@ new_lowering <- function(reg) {
   low$data <- list(y = take_rows(reg$response$y, low$rows))
   low$scales <- response_scales(reg)
   low$family <- reg$family
+  low$centred <- reg$rough$centred
   low$offset <- if (!is.null(reg$response$offset)) list(reg$response$offset)
   low
 }
@@ -244,22 +247,34 @@ lower_groups <- function(low, part, s) {
   unlist(Map(function(block, at) lower_group(low, block, at, s), part$groups, part$at$groups), recursive = FALSE)
 }
 
-# One group term, non-centred: r = sd * L z, gathered by the rows' levels.
+# One group term, gathered by the rows' levels. Non-centred, r = sd * L z, where the data say little of the effects; where they say much, the effects
+# themselves are nearer to independent of sd and L. Between the two lies r = sd^(1 - c) z with z ~ normal(0, sd^c), c the share of an effect that comes
+# from the data (Papaspiliopoulos, Roberts and Skold 2007): by level, or for correlated effects by column.
 lower_group <- function(low, block, at, s) {
   site <- function(x) as.name(paste0(x, "_", block$id))
   K <- length(block$columns)
   g <- as.name(add_data(low, block$id, take_rows(factor(block$levels[at$index], block$levels), low$rows)))
   levels <- call("levels", g)
   single <- K == 1L
-  state_site(low, paste0("sd_", block$id), call("half_student_t", 3, scaled(s)), if (!single) as.call(c(list(as.name("c")), as.list(block$columns))),
-             if (!single) block$columns, "sd", "positive")
+  columns <- as.call(c(list(as.name("c")), as.list(block$columns)))
+  state_site(low, paste0("sd_", block$id), call("half_student_t", 3, scaled(s)), if (!single) columns, if (!single) block$columns, "sd", "positive")
   if (block$correlated) state_site(low, paste0("L_", block$id), quote(lkj_corr_cholesky(1)), as.double(K), NULL, "L", "corr_cholesky")
-  z_dim <- if (single) levels else call("list", levels, as.call(c(list(as.name("c")), as.list(block$columns))))
-  state_site(low, paste0("z_", block$id), quote(normal(0, 1)), z_dim, NULL, "z")
-  r <- if (single) call("*", site("sd"), site("z"))
-    else if (block$correlated) call("tcrossprod", site("z"), call("*", site("sd"), site("L")))
-    else call("*", site("z"), call("rep", site("sd"), each = as.double(length(block$levels))))
-  state(low, call("<-", site("r"), r))
+  all <- as.double(length(block$levels))
+  sd <- if (single || block$correlated) site("sd") else call("rep", site("sd"), each = all)
+  centred <- low$centred[[block$id]]
+  whole <- call("*", site("z"), sd)
+  z_prior <- quote(normal(0, 1))
+  if (!is.null(centred)) {
+    low$data[[paste0("centred_", block$id)]] <- centred
+    spread <- call("^", sd, site("centred"))
+    rest <- call("^", sd, call("(", call("-", 1, site("centred"))))
+    z_prior <- if (block$correlated) call("multi_normal_cholesky", call("rep", 0, as.double(K)), call("*", spread, site("L"))) else call("normal", 0, spread)
+    whole <- call("*", site("z"), if (block$correlated) call("rep", rest, each = all) else rest)
+  } else if (block$correlated) {
+    whole <- call("tcrossprod", site("z"), call("*", sd, site("L")))
+  }
+  state_site(low, paste0("z_", block$id), z_prior, if (single) levels else call("list", levels, columns), NULL, "z")
+  state(low, call("<-", site("r"), whole))
   low$effects[[paste0("r_", block$id)]] <- list(block$levels, if (!single) block$columns)
   group_terms(low, block, at, site("r"), g)
 }

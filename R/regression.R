@@ -24,7 +24,7 @@
 #'   [coef()][coef.fullrank_regression], [predict()][predict.fullrank_regression] and [posterior_predict()][posterior_predict.fullrank_regression].
 #' @section Sites:
 #' `Intercept` (for centred predictors) and `b` (named by the columns of the model matrix); for each group `sd_<group>`, `L_<group>` (Cholesky factor of the
-#' correlations), `z_<group>` (standardised effects) and `r_<group>` (the effects, kept in draws and summaries); `sigma`, `shape`, `phi`, `df`,
+#' correlations), `z_<group>` (the effects on a scale that suits the fit, see [as_model()]) and `r_<group>` (the effects, kept in draws and summaries); `sigma`, `shape`, `phi`, `df`,
 #' `cutpoints`, `zi`. A parameter with a formula has `Intercept_sigma`, `b_sigma` and so on; the categories of a categorical response have `b_<category>`.
 #' Names are made legal: `a:b` becomes `a_b`. `cutpoints` are those for centred predictors, too.
 #' @section Messages and errors:

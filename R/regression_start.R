@@ -25,11 +25,14 @@ start_values <- function(reg) {
   if (reg$family$name == "cumulative") return(c(values, list(cutpoints = start_cutpoints(reg))))
   work <- working_response(reg)
   if (is.finite(work$link(work$center))) values$Intercept <- work$link(work$center)
-  if (length(reg$parts$mu$groups)) {
-    found <- tryCatch(rough_fit(reg, work), error = function(e) NULL)
-    values[names(found)] <- found
-  }
+  values[names(reg$rough$values)] <- reg$rough$values
   values
+}
+
+# The rough fit of a regression with groups, and how far each of its group terms is centred; NULL when there is none.
+rough_values <- function(reg) {
+  if (reg$family$name %in% c("categorical", "cumulative") || !length(reg$parts$mu$groups)) return(NULL)
+  tryCatch(rough_fit(reg, working_response(reg)), error = function(e) NULL)
 }
 
 # Cutpoints that give the shares of the categories where the linear predictor is 0.
@@ -111,8 +114,9 @@ rough_fit <- function(reg, work, steps = 30L) {
   mu <- work$inverse(eta)
   if (!all(is.finite(mu) & mu > work$lower & mu < work$upper)) return(NULL)
   b <- if (part$own_intercept) beta[-1L] else if (ncol(X)) beta
-  c(if (part$own_intercept) list(Intercept = beta[1L]), if (length(b)) list(b = c(b, rep(0, length(part$wide$columns)))),
-    if (reg$family$table$response == "real" || reg$family$name == "lognormal") list(sigma = sqrt(dispersion)), unlist(lapply(blocks, block_values), recursive = FALSE))
+  values <- c(if (part$own_intercept) list(Intercept = beta[1L]), if (length(b)) list(b = c(b, rep(0, length(part$wide$columns)))),
+              if (reg$family$table$response == "real" || reg$family$name == "lognormal") list(sigma = sqrt(dispersion)), unlist(lapply(blocks, block_values), recursive = FALSE))
+  list(values = values, centred = Filter(Negate(is.null), stats::setNames(lapply(blocks, block_centred), vapply(blocks, `[[`, "", "id"))))
 }
 
 # The precision of the default priors, in units of the dispersion: it holds separated or dependent columns.
@@ -142,6 +146,7 @@ step_block <- function(block, residual, weight, dispersion) {
   scale <- weight / dispersion
   sums <- rowsum(cbind(block$products * scale, block$Z * (scale * residual)), block$index)
   precision <- array(sums[, seq_len(K * K)], c(J, K, K))
+  block$information <- vapply(seq_len(K), function(k) precision[, k, k], numeric(J))
   if (is.null(block$covariance)) block$covariance <- diag(1 / pmax(vapply(seq_len(K), function(k) mean(precision[, k, k]) / 5, 0), 1e-12), K)
   prior <- solve(block$covariance)
   for (i in seq_len(K)) for (j in seq_len(K)) precision[, i, j] <- precision[, i, j] + prior[i, j]
@@ -172,11 +177,25 @@ invert_all <- function(A) {
   A
 }
 
+# The share of each effect that comes from the data, to two digits: J, J x K, or K for correlated effects, which are non-centred when a column says little.
+block_centred <- function(block) {
+  ratio <- matrix(block$information, block$J) * rep(diag(block$covariance), each = block$J)
+  share <- ratio / (1 + ratio)
+  if (block$correlated) {
+    share <- colMeans(share)
+    if (!isTRUE(min(share) >= 0.3)) return(NULL)
+  }
+  share <- round(share, 2L)
+  if (all(is.finite(share)) && any(share > 0)) if (block$K == 1L) drop(share) else share
+}
+
 # The sites of a block; correlations are drawn in a little, since at -1 and 1 their Cholesky factor has no derivative.
 block_values <- function(block) {
   sd <- sqrt(diag(block$covariance))
   L <- t(chol(0.95 * stats::cov2cor(block$covariance) + diag(0.05, block$K)))
   z <- forwardsolve(L, t(block$r) / sd)
+  centred <- block_centred(block)
+  if (!is.null(centred)) z <- t(block$r) * sd^(if (block$correlated) centred - 1 else t(matrix(centred, block$J)) - 1)
   values <- list(sd = sd, L = if (block$correlated) L, z = if (block$K == 1L) drop(z) else t(z))
   values <- Filter(Negate(is.null), values)
   stats::setNames(values, paste0(names(values), "_", block$id))

@@ -63,14 +63,16 @@ summary_sections <- function(object, table) {
     unlist(lapply(object$compiled$sites[names], function(s) s$labels[part_varies(s)]), use.names = FALSE)
   }
   correlations <- labels("L")
+  wiggles <- paste0("sd_", unlist(lapply(object$regression$parts, function(part) lapply(part$bases, smooth_ids))))
   first <- length(coefficients) + length(cutpoints)
   rest <- table$variable[-seq_len(first)]
   pick <- function(names) first + which(rest %in% names)
   list(
     `Population effects` = seq_along(coefficients),
     Cutpoints = length(coefficients) + seq_along(cutpoints),
-    `Standard deviations between groups` = pick(labels("sd")),
+    `Standard deviations between groups` = pick(setdiff(labels("sd"), wiggles)),
     `Correlations` = pick(correlations[!is_diagonal(correlations)]),
+    `Smooth terms` = pick(wiggles),
     `Parameters of the family` = pick(labels(c("sigma", "shape", "phi", "df", "zi")))
   )
 }

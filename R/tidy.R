@@ -52,7 +52,7 @@ tidy.fullrank_regression <- function(x, effects = c("fixed", "ran_pars", "aux"),
 
 effect_rows <- function(summary) {
   sections <- summary$sections
-  list(fixed = sections[["Population effects"]], ran_pars = c(sections[["Standard deviations between groups"]], sections[["Correlations"]]),
+  list(fixed = sections[["Population effects"]], ran_pars = c(sections[["Standard deviations between groups"]], sections[["Correlations"]], sections[["Smooth terms"]]),
        ran_vals = grep("^r_", summary$table$variable), aux = c(sections$Cutpoints, sections[["Parameters of the family"]]))
 }
 

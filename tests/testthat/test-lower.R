@@ -52,15 +52,31 @@ test_that("binomial responses in all their forms", {
   expect_identical(site_statements_of(as_model(y ~ x, data = d, family = "bernoulli", link = "cloglog"))$y, quote(bernoulli(mu)))
 })
 
-test_that("group terms are gathers of non-centred effects", {
-  d <- data.frame(y = rnorm(12), x = rnorm(12), g = gl(4, 3), h = gl(3, 1, 12))
+test_that("how far an effect is centred is the share of its variance that the data explain", {
+  skip_if_not_installed("lme4")
+  for (case in list(list(Yield ~ (1 | Batch), lme4::Dyestuff), list(size ~ (1 | herd), lme4::cbpp))) {
+    reference <- suppressMessages(lme4::lmer(case[[1]], case[[2]], REML = FALSE))
+    found <- as_model(case[[1]], data = case[[2]])$data
+    found <- found[[grep("^centred_", names(found))]]
+    effects <- as.data.frame(lme4::ranef(reference, condVar = TRUE))
+    variance <- as.data.frame(lme4::VarCorr(reference))$vcov[1]
+    expect_lt(max(abs(found - (1 - effects$condsd^2 / variance))), 0.1)
+  }
+})
+
+test_that("group terms are gathers of effects, centred as far as the data speak of them", {
+  d <- data.frame(g = gl(4, 3), h = gl(3, 1, 12), x = sin(1:12))
+  d$y <- c(-3, 3, 1, 8)[d$g] + c(2, 0, -1, 1)[d$g] * d$x + 0.3 * cos(3 * 1:12)
   expect_identical(lines_of(y ~ x + (1 | g), data = d)[3:7], c(
-    "sd_g ~ half_student_t(3, 2.5 * sd(y))", "z_g ~ normal(0, 1, dim = levels(g))", "r_g <- sd_g * z_g", "sigma ~ exponential(1/sd(y))",
-    "mu <- Intercept + X %*% b + r_g[g]"
+    "sd_g ~ half_student_t(3, 2.5 * sd(y))", "z_g ~ normal(0, sd_g^centred_g, dim = levels(g))", "r_g <- z_g * sd_g^(1 - centred_g)",
+    "sigma ~ exponential(1/sd(y))", "mu <- Intercept + X %*% b + r_g[g]"
   ))
+  expect_identical(lines_of(y ~ x + (1 | g), data = d, prior_only = TRUE)[4:5], c("z_g ~ normal(0, 1, dim = levels(g))", "r_g <- z_g * sd_g"))
+  expect_true("r_g <- tcrossprod(z_g, sd_g * L_g)" %in% lines_of(y ~ x + (x | g), data = d, prior_only = TRUE))
   correlated <- lines_of(y ~ x + (x | g), data = d)
   expect_true("L_g ~ lkj_corr_cholesky(1, dim = 2)" %in% correlated)
-  expect_true("r_g <- tcrossprod(z_g, sd_g * L_g)" %in% correlated)
+  expect_true("z_g ~ multi_normal_cholesky(rep(0, 2), sd_g^centred_g * L_g, dim = list(levels(g), c(\"(Intercept)\", \"x\")))" %in% correlated)
+  expect_true("r_g <- z_g * rep(sd_g^(1 - centred_g), each = 4)" %in% correlated)
   expect_true("mu <- Intercept + X %*% b + r_g[g, 1] + Z_g[, 2] * r_g[g, 2]" %in% correlated)
   independent <- lines_of(y ~ x + (x || g), data = d)
   expect_false(any(grepl("^L_g", independent)))

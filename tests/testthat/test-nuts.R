@@ -18,7 +18,7 @@ nuts_distance <- function(name) {
 }
 
 # BROOD is nested in LOCATION, few to each: the posterior of the two standard deviations is an arc, which no Normal follows. Their
-# M is about 0.9, and k-hat says that the guide is not the posterior; the population effects hold all the same.
+# M is about 0.6, and k-hat is above 0.5; the population effects hold all the same.
 arcs <- "poisson_groups"
 
 for (name in names(nuts_models)) {
@@ -29,11 +29,12 @@ for (name in names(nuts_models)) {
     expect_true(sum(found$population) > 0)
     at <- which(found$population)
     worst <- function(column, rows) sprintf("%s: %s of %s is %.3f", name, column, found$parameter[rows][which.max(found[rows, column])], max(found[rows, column]))
-    expect(all(found$M[at] <= if (name %in% arcs) 0.15 else 0.1), worst("M", at))
-    expect(all(found$S[at] <= 0.16), worst("S", at)) # Days in gaussian_groups is at 0.106 to 0.152 over seeds 1 to 8, the others are below 0.15
+    expect(all(found$M[at] <= 0.1), worst("M", at))
+    expect(all(found$S[at] <= 0.15), worst("S", at))
     at <- which(found$group)
     if (name %in% arcs) expect_gt(found$khat[1], 0.5)
-    expect(all(found$M[at] <= if (name %in% arcs) 1.2 else 0.3), if (length(at)) worst("M", at) else "")
+    expect(all(found$M[at] <= if (name %in% arcs) 0.7 else 0.3), if (length(at)) worst("M", at) else "")
+    if (!name %in% arcs) expect(all(found$S[at] <= 0.15), if (length(at)) worst("S", at) else "")
     at <- which(!found$group & !found$population)
     expect(all(found$M[at] <= 0.3), if (length(at)) worst("M", at) else "")
   })

@@ -8,10 +8,10 @@ by_hand <- function(name, v, d) {
   data <- fit$regression$data
   X <- sweep(model.matrix(formula, data)[, -1, drop = FALSE], 2, colMeans(model.matrix(formula, data)[, -1, drop = FALSE]))
   eta <- tcrossprod(v$b, X) + if (name == "ordinal") 0 else v$Intercept[, 1]
-  if (name == "binomial") eta <- eta + (v$sd_herd[, 1] * v$z_herd)[, data$herd]
+  if (name == "binomial") eta <- eta + v$r_herd[, data$herd]
   if (name == "poisson") {
     for (s in seq_len(nrow(eta))) {
-      r <- matrix(v$z_g[s, ], 12) %*% t(diag(v$sd_g[s, ]) %*% matrix(v$L_g[s, ], 2))
+      r <- matrix(v$r_g[s, ], 12)
       eta[s, ] <- eta[s, ] + r[data$g, 1] + r[data$g, 2] * data$x
     }
   }
@@ -216,7 +216,7 @@ test_that("sites: quantiles, sigma, groups", {
   for (name in c("binomial", "poisson", "ordinal")) expect_identical(sigma(regression_fit(name)), 1)
   for (name in c("gaussian", "ordinal", "distributional")) expect_identical(ranef(regression_fit(name)), list(), label = name)
   v <- regression_values(regression_fit("binomial"))
-  expect_equal(ranef(regression_fit("binomial"))$herd[, 1], unname(colMeans(v$sd_herd[, 1] * v$z_herd)))
+  expect_equal(ranef(regression_fit("binomial"))$herd[, 1], unname(colMeans(v$r_herd)))
   expect_equal(unname(attr(VarCorr(regression_fit("binomial"))$herd, "stddev")), mean(v$sd_herd))
   expect_equal(as.data.frame(VarCorr(fit))$grp, "Residual")
   expect_null(as.data.frame(VarCorr(regression_fit("ordinal"))))

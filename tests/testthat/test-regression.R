@@ -5,12 +5,15 @@ test_that("a group's model with several parts agrees with itself written as stat
   m <- model({
     Intercept ~ normal(mean(y), 2.5 * sd(y))
     sd_g ~ half_normal(2)
-    z_g ~ normal(0, 1, dim = levels(g))
+    z_g ~ normal(0, sd_g^centred, dim = levels(g))
     sigma ~ exponential(1 / sd(y))
-    y ~ normal(Intercept + sd_g * z_g[g], sigma)
+    y ~ normal(Intercept + (sd_g^(1 - centred) * z_g)[g], sigma)
   })
+  lowered <- as_model(y ~ (1 | g), data = d, prior = list(sd_g ~ half_normal(2)))
+  centred <- lowered$data$centred_g
+  expect_true(length(centred) == 3L && all(centred > 0 & centred < 1))
   f <- log_density(m, d)
-  g <- log_density(as_model(y ~ (1 | g), data = d, prior = list(sd_g ~ half_normal(2))))
+  g <- log_density(lowered)
   z <- seq(-0.5, 0.5, length.out = f$dim)
   expect_equal(f$fn(z), g$fn(z))
   expect_identical(f$names, g$names)

@@ -95,3 +95,14 @@ test_that("seed and arguments", {
   expect_error(summary(fit, sed = 9), "no argument `sed`")
   expect_error(summary(fit, seed = NULL), "`seed`")
 })
+
+test_that("the spread of a smooth stands apart from that of groups", {
+  skip_if_not_installed("mgcv")
+  d <- data.frame(x = seq(0, 1, length.out = 60), g = gl(6, 10))
+  d$y <- sin(6 * d$x) + c(-1, 0, 1)[as.integer(d$g) %% 3 + 1] + 0.1 * cos(40 * d$x)
+  s <- summary(fullrank(y ~ s(x) + (1 | g), data = d, seed = 1))
+  section <- function(title) s$table$variable[s$sections[[title]]]
+  expect_identical(section("Smooth terms"), "sd_s_x")
+  expect_identical(section("Standard deviations between groups"), "sd_g")
+  expect_output(print(s), "Smooth terms:")
+})
