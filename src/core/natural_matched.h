@@ -11,7 +11,7 @@
 typedef struct {
   size_t n;
   int of;                         /* batches drawn, at most FR_NATURAL_BATCHES */
-  int batches;                    /* of them those that the solve uses: all, or 1 while the gap is far above the noise */
+  int batches;                    /* of them those that the solve uses: natural_solve.c */
   double *u, *direction;          /* n */
   double *gradient, *best_gradient; /* FR_NATURAL_BATCHES x n */
   double *s, *y;                  /* FR_NATURAL_MEMORY x n */
@@ -41,6 +41,10 @@ void fr_matched_times_transposed(int d, const double *a, const double *W, double
 int fr_matched_prepare(const fr_natural *state, const fr_natural_spec *spec, const fr_matched_work *w);
 int fr_matched_evaluate(fr_natural *state, const fr_natural_spec *spec, const fr_matched_work *w, int batches, const double *u, double *value,
                     double *gradient, double *lost, int *usable);
+
+/* A solve on some of the batches, in whose place the gradient of all stands at its start. */
+int fr_matched_tilted(const fr_matched_frame *f);
+double *fr_matched_tilt(const fr_matched_frame *f);
 
 /* ---- natural_frame.c ---- */
 

@@ -164,28 +164,31 @@ static int drifts_on(const fr_matched_frame *f, double tol)
 }
 
 /* A gap that would pass is seen through the curvature assumed, H^-1. What if the ELBO is all but straight where it leads? The first batch
- * is evaluated a step along H p, p the mean gradient of the others, which gives A H p for the true curvature A; with g the first's own
- * gradient, g' H A H p over g' H p is then free of the noise of either, and the gap is larger by its inverse. */
+ * is evaluated a step along H p, p the mean gradient of the second half of the batches, which gives A H p for the true curvature A; with g
+ * that of the first half, g' H A H p over g' H p is then free of the noise of either, and the gap is larger by its inverse. */
 static int probe(fr_natural *state, const fr_natural_spec *spec, fr_matched_frame *f, const fr_matched_work *w)
 {
   fr_natural_counters *c = &state->c;
   const size_t n = f->n;
   const int held = (int)c->held;
-  double value, lost, *y = w->trial, *turned = w->scratch;
+  const int half = f->of / 2;
+  double value, lost, *y = w->trial, *turned = w->scratch, *first = turned + n;
   int usable;
   if (c->gap < fmax(LEAST_CURVATURE * spec->tol, c->gap_se)) return FR_OK;
   for (size_t i = 0; i < n; i++) {
     f->direction[i] = 0.0;
-    for (int b = 1; b < f->of; b++) f->direction[i] += f->gradient[(size_t)b * n + i] / (f->of - 1);
+    for (int b = half; b < f->of; b++) f->direction[i] += f->gradient[(size_t)b * n + i] / (f->of - half);
   }
   fr_lbfgs_direction(n, held, f->s, f->y, 1.0, f->direction, f->direction, w->scratch);
   const double length = fmax(1.0, PROBE / sqrt(fr_dot(n, f->direction, f->direction)));
   for (size_t i = 0; i < n; i++) w->trial[i] = length * f->direction[i];
   int status = fr_matched_evaluate(state, spec, w, 1, w->trial, &value, w->gradient, &lost, &usable);
   if (status != FR_OK || !usable) return status;
-  fr_lbfgs_direction(n, held, f->s, f->y, 1.0, f->gradient, turned, turned + n);
+  f->batches = half;
+  fr_matched_mean_gradient(f, f->gradient, first);
+  fr_lbfgs_direction(n, held, f->s, f->y, 1.0, first, turned, first + n);
   for (size_t i = 0; i < n; i++) y[i] = (f->gradient[i] - w->gradient[i]) / length;
-  const double share = fr_dot(n, turned, y) / fr_dot(n, f->gradient, f->direction);
+  const double share = fr_dot(n, turned, y) / fr_dot(n, first, f->direction);
   if (share < 1.0) c->gap /= fmax(share, LEAST_CURVATURE);
   f->batches = 1;
   memcpy(f->best_gradient, w->gradient, n * sizeof(double));
@@ -204,6 +207,17 @@ static int passes(const fr_natural_counters *c, double tol)
 static int thorough(const fr_natural_counters *c, double tol)
 {
   return c->floor < LITTLE * tol || 2.0 * c->pairs * c->of > SHARE * c->gradients;
+}
+
+/* The gradient of all batches less that of those of the solve. */
+static void set_tilt(const fr_matched_frame *f, double *some)
+{
+  fr_matched_frame all = *f;
+  double *tilt = fr_matched_tilt(f);
+  all.batches = f->of;
+  fr_matched_mean_gradient(&all, f->gradient, tilt);
+  fr_matched_mean_gradient(f, f->gradient, some);
+  for (size_t i = 0; i < f->n; i++) tilt[i] -= some[i];
 }
 
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work)
@@ -266,9 +280,9 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   c->phase = FR_NATURAL_SOLVE;
   c->length = 0.0;
   c->at = 0.0;
-  if (c->bad == 0.0 && least > ROUGH * c->of * c->floor) {
-    c->batches = 1.0;
-    c->value = of_batch[0];
-  }
+  c->batches = c->bad == 0.0 && least > ROUGH * c->of * c->floor ? 1.0 : fmax(2.0, floor(c->of / 4.0));
+  f.batches = (int)c->batches;
+  c->value = fr_matched_mean_value(f.batches, of_batch, &value_se);
+  if (fr_matched_tilted(&f)) set_tilt(&f, w.trial);
   return FR_OK;
 }
