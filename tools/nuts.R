@@ -4,7 +4,8 @@
 #
 # replaces the rows of these models, or of all. About a quarter of an hour of one core; the beta regression needs package betareg too.
 #
-# Data and priors are those of tests/testthat/helper-nuts.R. rstanarm's priors are for centred predictors, as fullrank's; its prior on the
+# Data and priors are those of tests/testthat/helper-nuts.R; the ordinal model is a Stan program of its own with the same priors. rstanarm's
+# priors are for centred predictors, as fullrank's; its prior on the
 # standard deviation of a group in a linear model is in units of sigma.
 suppressPackageStartupMessages(library(rstanarm))
 source("tests/testthat/helper-nuts.R")
@@ -29,6 +30,38 @@ by_rstanarm <- list(
   poisson_slopes = function(name) run(stan_glmer, name, c(0, 2.5), 1, family = poisson(), prior_covariance = covariance(1)),
   beta = function(name) run(stan_betareg, name, c(0, 2.5), 5, link = "logit", prior_phi = exponential(0.05, autoscale = FALSE))
 )
+
+# The priors of rstanarm's stan_polr() are others than fullrank's: the model is written out. Rows that are the same count once, with a weight.
+ordinal_code <- "
+data { int n; int p; int K; matrix[n, p] X; int y[n]; vector[n] times; real b_scale; real cut_scale; }
+parameters { vector[p] b; ordered[K - 1] cut; }
+model {
+  vector[n] eta = X * b;
+  b ~ normal(0, b_scale);
+  cut ~ normal(0, cut_scale);
+  for (i in 1:n) target += times[i] * ordered_logistic_lpmf(y[i] | eta[i], cut);
+}"
+
+# Cutpoints are sampled for centred predictors and given back on the data's own scale.
+ordinal_run <- function(name) {
+  data <- nuts_data(name)
+  X <- model.matrix(nuts_models[[name]]$formula, data)[, -1L]
+  y <- model.response(model.frame(nuts_models[[name]]$formula, data))
+  center <- colMeans(X)
+  key <- do.call(paste, c(as.data.frame(X), list(y)))
+  first <- !duplicated(key)
+  stan <- list(n = sum(first), p = ncol(X), K = nlevels(y), X = sweep(X, 2L, center)[first, ], y = as.integer(y)[first],
+               times = as.vector(table(key)[key[first]]), b_scale = 1, cut_scale = 2)
+  rstan::rstan_options(boost_lib = Sys.getenv("BOOST_INCLUDE", "/usr/include")) # Debian has Boost there, not in package BH
+  fit <- do.call(rstan::stan, c(list(model_code = ordinal_code, data = stan), sampling))
+  check(fit, name)
+  x <- as.matrix(fit)
+  b <- x[, grep("^b\\[", colnames(x))]
+  cut <- x[, grep("^cut\\[", colnames(x))] + drop(b %*% center)
+  dimnames(b)[[2L]] <- colnames(X)
+  dimnames(cut)[[2L]] <- paste(head(levels(y), -1L), levels(y)[-1L], sep = "|")
+  cbind(b, cut)
+}
 
 # Names of draws as those of fullrank's summary().
 rstanarm_draws <- function(fit) {
@@ -70,5 +103,5 @@ rstanarm_run <- function(name) {
 
 args <- commandArgs(TRUE)
 for (name in if (length(args)) args else names(nuts_models)) {
-  write_rows(name, rstanarm_run(name))
+  write_rows(name, if (name == "ordinal") ordinal_run(name) else rstanarm_run(name))
 }
