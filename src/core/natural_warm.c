@@ -6,6 +6,8 @@
  * another round climbs in its frame, which is what makes the start independent of the parameters' scales. */
 #include "natural_parts.h"
 
+#include "rng.h"
+
 #define PATH_MAX 200    /* points of a path beyond its first */
 #define SMALL_GAIN 0.01 /* nats */
 #define PATIENCE 5      /* gains in a row that may be smaller */
@@ -14,6 +16,11 @@
 #define REFINEMENTS 4   /* Hessians at one point beyond the first */
 #define SPREAD 30.0     /* of sds in the frame of a Hessian that ask for one */
 #define HOPELESS 1000.0 /* nats by which a start may be worse than points nearer 0 */
+#define WALK 40         /* points of the walk before the climb, two gradients each */
+#define WALK_FROM 100   /* d above which there is one */
+#define FIRST_STRIDE 0.1
+#define LONGEST_STRIDE 0.5
+#define FLATTEST 0.01   /* curvature of a coordinate, where differences say less */
 
 /* what the climb keeps beside loc and factor */
 typedef struct {
@@ -136,6 +143,54 @@ static int draw_in(fr_natural *state, const fr_natural_spec *spec, double *origi
   return FR_OK;
 }
 
+/* A crude ELBO of the best Normal at z, whose density and gradient are given: independent coordinates, with curvatures from the
+ * gradient a little off in a direction of random signs (Bekas, Kokiopoulou and Saad 2007). NaN where it is not finite. */
+static int crude_elbo(fr_natural *state, const fr_natural_spec *spec, const double *z, double value, const double *g, const double *sign, double *elbo,
+                      double *work)
+{
+  const size_t n = (size_t)state->d;
+  const double h = 1e-4;
+  double *off = work, *g_off = off + n, *rest = g_off + n, unused;
+  for (size_t j = 0; j < n; j++) off[j] = z[j] + h * sign[j];
+  int status = fr_natural_evaluate(state, spec, 1, off, &unused, g_off, rest);
+  *elbo = value;
+  for (size_t j = 0; j < n; j++) {
+    const double curvature = (g[j] - g_off[j]) / (h * sign[j]);
+    *elbo -= 0.5 * log(curvature > FLATTEST ? curvature : curvature == curvature ? FLATTEST : NAN);
+  }
+  return status;
+}
+
+/* A walk whose strides know the signs of the gradient alone (Riedmiller and Braun 1993), to the point of it that is best for a Normal.
+ * Where hundreds of effects share a scale, the gradient of the scale is hundreds of times theirs: a climb would follow it into the throat
+ * of the funnel, where all of them are 0, before they have moved. Walking, they are as fast as it is. */
+static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, double *work)
+{
+  const size_t n = (size_t)state->d;
+  double *z = work, *g = z + n, *before = g + n, *stride = before + n, *sign = stride + n, *rest = sign + n, best = -INFINITY, value, elbo;
+  memcpy(z, origin, n * sizeof(double));
+  fr_normals(1, FR_STREAM_FIT, 0, 0, 1, state->d, 1, sign);
+  for (size_t j = 0; j < n; j++) before[j] = 0.0, stride[j] = FIRST_STRIDE, sign[j] = sign[j] < 0.0 ? -1.0 : 1.0;
+  for (int k = 0; k < WALK; k++) {
+    int status = fr_natural_evaluate(state, spec, 1, z, &value, g, rest);
+    if (status != FR_OK) return status;
+    if (!isfinite(value) || !fr_vector_finite(n, g)) break;
+    status = crude_elbo(state, spec, z, value, g, sign, &elbo, rest);
+    if (status != FR_OK) return status;
+    if (elbo > best) {
+      best = elbo;
+      memcpy(origin, z, n * sizeof(double));
+    }
+    for (size_t j = 0; j < n; j++) {
+      const double turn = g[j] * before[j];
+      stride[j] = turn > 0.0 ? fmin(1.2 * stride[j], LONGEST_STRIDE) : turn < 0.0 ? 0.5 * stride[j] : stride[j];
+      z[j] += g[j] > 0.0 ? stride[j] : g[j] < 0.0 ? -stride[j] : 0.0;
+      before[j] = g[j];
+    }
+  }
+  return FR_OK;
+}
+
 /* The first evaluation of a round. */
 static int set_out(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
 {
@@ -146,6 +201,7 @@ static int set_out(fr_natural *state, const fr_natural_spec *spec, const climb_a
     memset(k->frame, 0, n * n * sizeof(double));
     for (size_t i = 0; i < n; i++) k->frame[i * n + i] = 1.0;
     int status = draw_in(state, spec, k->origin, rest);
+    if (status == FR_OK && state->d > WALK_FROM) status = walk(state, spec, k->origin, rest);
     if (status != FR_OK) return status;
   }
   memset(k->x, 0, n * sizeof(double));
@@ -300,12 +356,14 @@ static void next_point(fr_natural *state, int gained)
   fr_natural_counters *c = &state->c;
   const int at_end = c->where == c->path;
   c->misses = gained ? 0.0 : c->misses + 1.0;
-  if ((at_end && gained && c->small >= PATIENCE && !c->funnel && !c->unfinished) || c->misses > 2.0 || c->where < 2.0 ||
-      (c->unfinished && state->d > FR_NATURAL_MATCHED_MAX)) {
+  const int mode = at_end && gained && c->small >= PATIENCE && !c->funnel && !c->unfinished;
+  const int last = mode || c->misses > 2.0 || c->where < 2.0 || (c->unfinished && state->d > FR_NATURAL_MATCHED_MAX);
+  const int walked = state->d > WALK_FROM && c->round == 0.0 && !mode && c->where > 0.0; /* then where the climb began is one more */
+  if (last && !walked) {
     leave(state);
     return;
   }
-  c->where = floor(0.5 * c->where);
+  c->where = last ? 0.0 : floor(0.5 * c->where);
   c->at = 0.0;
   c->refined = 0.0;
 }

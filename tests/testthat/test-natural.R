@@ -162,3 +162,23 @@ test_that("svi_step() takes natural() as it takes the others", {
   expect_gt(elbo(g, 2000, seed = 1)$elbo, before)
   expect_lt(max(abs(g$loc - case$at) / sqrt(diag(case$S))), 0.2)
 })
+
+test_that("hundreds of effects that share a scale don't end in the throat of the funnel", {
+  set.seed(1)
+  J <- 250
+  g <- rep(seq_len(J), 4)
+  y <- 0.3 + rnorm(J)[g] + rnorm(4 * J)
+  m <- model({
+    mu    ~ normal(0, 5)
+    tau   ~ half_normal(2)
+    sigma ~ half_normal(2)
+    u     ~ normal(0, tau, dim = J)
+    y     ~ normal(mu + u[g], sigma)
+  })
+  fit <- fullrank(m, list(y = y, g = g, J = J), seed = 1, progress = FALSE)
+  # analysis of variance; the priors hardly matter
+  within <- sqrt(sum((y - ave(y, g))^2) / (3 * J))
+  between <- sqrt(var(tapply(y, g, mean)) - within^2 / 4)
+  expect_equal(exp(coef(fit)[["tau"]]), between, tolerance = 0.05)
+  expect_equal(exp(coef(fit)[["sigma"]]), within, tolerance = 0.05)
+})

@@ -60,15 +60,16 @@ test_that("posterior summarises the draws to the same", {
 test_that("print: aligned, within the width, with the error explained", {
   for (width in c(60, 80, 120)) {
     lines <- printed(summary(fit$guide), width)
-    expect_match(lines[1], "mean +sd +5% +50% +95% +mcse")
+    expect_match(lines[1], "on the scale of the model:", fixed = TRUE)
+    expect_match(lines[2], "mean +sd +5% +50% +95% +mcse")
     expect_match(paste(trimws(lines), collapse = " "), "Monte Carlo error of the mean, of rows that come from 4,000 draws")
   }
   # no column of missing errors where all is exact
   lines <- printed(summary(known_fit(model({ a ~ normal(0, 1, dim = 30) }), list(), numeric(30), diag(30))$guide))
   expect_false(any(grepl("mcse|NA", lines)))
-  expect_length(lines, 22)
-  expect_match(lines[22], "10 more of 30; print\\(summary\\(fit\\), n = Inf\\)")
-  expect_length(printed(summary(known_fit(model({ a ~ normal(0, 1, dim = 30) }), list(), numeric(30), diag(30))$guide), n = Inf), 31)
+  expect_length(lines, 23)
+  expect_match(lines[23], "10 more of 30; print\\(summary\\(fit\\), n = Inf\\)")
+  expect_length(printed(summary(known_fit(model({ a ~ normal(0, 1, dim = 30) }), list(), numeric(30), diag(30))$guide), n = Inf), 32)
   expect_error(print(summary(fit), n = 0), "`n`")
 })
 
@@ -78,13 +79,13 @@ test_that("print: numbers of any size, long and wide names", {
     s ~ half_normal(1, dim = 4)
   }), list(), c(1e12, 1e-12, 0, 300, -300, 0), diag(c(1e10, 1e-26, 1e-6, 1, 1, 400)))
   lines <- printed(summary(fit$guide))
-  expect_match(lines[2], "\\[1\\]")
-  expect_match(lines[3], "\\[2\\]")
+  expect_match(lines[3], "\\[1\\]")
+  expect_match(lines[4], "\\[2\\]")
   # exp(N(0, 20^2)): the mean is huge, not missing
-  expect_match(lines[7], "e\\+")
+  expect_match(lines[8], "e\\+")
   levels <- c("\u65e5\u672c", "\u00e9t\u00e9", "b, c", "d] e")
   lines <- printed(summary(known_fit(model({ a ~ normal(0, 1, dim = levels) }), list(levels = levels), 1:4, diag(4))$guide))
-  expect_match(lines[4], "a[b, c]", fixed = TRUE)
+  expect_match(lines[5], "a[b, c]", fixed = TRUE)
 })
 
 test_that("seed and arguments", {
