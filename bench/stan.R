@@ -15,9 +15,8 @@ stan_program <- function(name) {
   Sys.setenv(R_MAKEVARS_USER = makevars)
   cat("compiling", name, "\n")
   seconds <- system.time(utils::capture.output(model <- rstan::stan_model(source_file, model_name = gsub("-", "_", name), save_dso = TRUE)))[["elapsed"]]
-  out <- list(model = model, seconds = seconds)
-  saveRDS(out, kept)
-  out
+  saveRDS(list(model = model, seconds = seconds), kept)
+  readRDS(kept) # as in later runs: rstan does not always load what it has just compiled
 }
 
 # A stanfit without samples.
