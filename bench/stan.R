@@ -6,17 +6,24 @@ stan_folder <- Sys.getenv("BENCH_STAN", file.path(here, "..", ".build", "stan"))
 stan_program <- function(name) {
   source_file <- file.path(here, "stan", paste0(name, ".stan"))
   kept <- file.path(stan_folder, paste0(name, ".rds"))
-  if (file.exists(kept) && file.mtime(kept) > file.mtime(source_file)) return(readRDS(kept))
+  if (!file.exists(kept) || file.mtime(kept) <= file.mtime(source_file)) {
+    # in a process of its own: rstan does not always load what the same process has compiled
+    code <- sprintf("here <- %s; source(file.path(here, 'stan.R')); compile_stan(%s, %s)", deparse(here), deparse(name), deparse(kept))
+    cat("compiling", name, "\n")
+    if (system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(code)), stdout = FALSE) != 0) stop("The Stan program of ", name, " could not be compiled.")
+  }
+  readRDS(kept)
+}
+
+compile_stan <- function(name, kept) {
   # Debian's package BH has its headers in the system's own place
   if (!nzchar(system.file("include", package = "BH")) && file.exists("/usr/include/boost")) rstan::rstan_options(boost_lib = "/usr/include")
   dir.create(stan_folder, showWarnings = FALSE, recursive = TRUE)
   makevars <- file.path(stan_folder, "Makevars")
   writeLines(sprintf("%sFLAGS = -O3 -w -fPIC", c("CXX", "CXX14", "CXX17")), makevars)
   Sys.setenv(R_MAKEVARS_USER = makevars)
-  cat("compiling", name, "\n")
-  seconds <- system.time(utils::capture.output(model <- rstan::stan_model(source_file, model_name = gsub("-", "_", name), save_dso = TRUE)))[["elapsed"]]
+  seconds <- system.time(model <- rstan::stan_model(file.path(here, "stan", paste0(name, ".stan")), model_name = gsub("-", "_", name), save_dso = TRUE))[["elapsed"]]
   saveRDS(list(model = model, seconds = seconds), kept)
-  readRDS(kept) # as in later runs: rstan does not always load what it has just compiled
 }
 
 # A stanfit without samples.
