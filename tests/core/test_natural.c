@@ -232,14 +232,16 @@ static double gap_of(const target *t, const fr_natural *s)
   return gap;
 }
 
-/* Runs on until `until`, in a workspace full of rubbish. Returns the fr_run_status, -1 on an error. */
+/* Runs on until `until`, in a workspace full of rubbish, another one every time (NaN among it). Returns the fr_run_status, -1 on an error. */
 static int run(fr_natural *s, target *t, double until, int fixed_steps, double max_gradients)
 {
+  static const int rubbish[] = {0x5a, 0xff, 0x00, 0x40};
+  static int runs = 0;
   const int pairs = 8;
   const size_t work_size = fr_natural_work(s->d, pairs);
   double *work = calloc(work_size, sizeof(double)), *loss = calloc((size_t)until + 1, sizeof(double)), counts[1] = {0.0};
   int status = -1;
-  memset(work, 0x5a, work_size * sizeof(double));
+  memset(work, rubbish[runs++ % 4], work_size * sizeof(double));
   fr_natural_spec spec = {.log_density = log_density, .model = t, .explain = explain, .counts = counts, .seed = 3, .pairs = pairs, .tol = TOL,
                           .until_step = until, .max_gradients = max_gradients, .fixed_steps = fixed_steps, .loss = loss};
   t->state = s;
@@ -274,6 +276,24 @@ static void test_exact(enum shape shape, int d, double a, double start)
 
 /* ---- the same bits ---- */
 
+/* From equal states equal states, `steps` times, one step each. Returns the last fr_run_status. */
+static int step_twice(fr_natural *s, target *t, double steps, int fixed_steps)
+{
+  int last = FR_RUN_FIXED_STEPS, same = 1;
+  for (double k = 0.0; k < steps; k++) {
+    fr_natural copy = copy_state(s), again = copy_state(s);
+    const double until = s->c.step + 1.0;
+    last = run(&copy, t, until, fixed_steps, 1e5);
+    run(&again, t, until, fixed_steps, 1e5);
+    same = same && same_bits(&copy, &again);
+    free_state(s);
+    free_state(&again);
+    *s = copy;
+  }
+  CHECK(same);
+  return last;
+}
+
 static void test_broken_off(enum shape shape, int d, double start)
 {
   target t = make_target(shape, d, 0.6);
@@ -286,19 +306,7 @@ static void test_broken_off(enum shape shape, int d, double start)
 
   /* init and update are pure: from equal states equal states, whatever the workspace held and wherever the arrays stand */
   fr_natural pieces = start_state(d, start);
-  int last = FR_RUN_FIXED_STEPS, same = 1;
-  while (pieces.c.step < whole.c.step) {
-    fr_natural copy = copy_state(&pieces), again = copy_state(&pieces);
-    const double until = pieces.c.step + 1.0;
-    last = run(&copy, &t, until, 0, 1e5);
-    run(&again, &t, until, 0, 1e5);
-    same = same && same_bits(&copy, &again);
-    free_state(&pieces);
-    free_state(&again);
-    pieces = copy;
-  }
-  CHECK(same);
-  CHECK(last == status);
+  CHECK(step_twice(&pieces, &t, whole.c.step, 0) == status);
   CHECK(same_bits(&pieces, &whole));
 
   /* an interrupt at any evaluation leaves a state that goes on to the same bits */
@@ -314,6 +322,10 @@ static void test_broken_off(enum shape shape, int d, double start)
     free_state(&s);
   }
   CHECK(went_on);
+
+  /* steps after the verdict */
+  if (CHECK(status == FR_RUN_CONVERGED)) CHECK(step_twice(&pieces, &t, 20.0, 1) == FR_RUN_FIXED_STEPS);
+  CHECK(pieces.c.step == whole.c.step + 20.0);
   free_state(&pieces);
   free_state(&whole);
   free_target(&t);
