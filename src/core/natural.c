@@ -279,6 +279,7 @@ static int one_unit(fr_natural *state, const fr_natural_spec *spec, double *work
   case FR_NATURAL_VERDICT: return fr_natural_verdict(state, spec, work);
   case FR_NATURAL_SOLVE: return fr_natural_solve(state, spec, work);
   case FR_NATURAL_GROW: return fr_natural_grow(state, spec, work);
+  case FR_NATURAL_AVERAGE: return fr_natural_average(state, spec, work);
   case FR_NATURAL_CONVERGED: return fr_natural_polish(state, spec, work);
   default: return FR_ERR_ARGUMENT;
   }
@@ -316,7 +317,7 @@ int fr_natural_run(fr_natural *state, fr_natural_spec *spec, int *status, double
     }
     if (spec->poll && spec->poll(spec->poll_data, state->c.step, *loss)) return FR_OK;
   }
-  const int arrived = !spec->fixed_steps && state->c.phase == FR_NATURAL_CONVERGED;
+  const int arrived = !spec->fixed_steps && state->c.phase >= FR_NATURAL_AVERAGE; /* averaging may be cut short */
   *status = spec->fixed_steps ? FR_RUN_FIXED_STEPS : arrived ? FR_RUN_CONVERGED : FR_RUN_BUDGET_EXHAUSTED;
   return spec->fixed_steps || arrived ? FR_OK : choose(state, spec, work);
 }

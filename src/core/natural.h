@@ -6,7 +6,8 @@
  *   steps                   natural-gradient steps with 8 antithetic pairs, until their noise hides the signal
  *   verdict, solve          d <= FR_NATURAL_MATCHED_MAX: L-BFGS on fixed moment-matched draws, judged on fresh ones
  *   grow                    above: natural-gradient steps with growing batches, judged by their own U-statistic
- *   polish                  after the verdict, when more steps are asked for: steps that average
+ *   average                 after a verdict whose own error is large: steps that average, FR_NATURAL_AVERAGED of them
+ *   converged               when more steps are asked for: more of these
  *
  * The state is plain: counters and arrays of doubles. An update does one unit of work (one batch of gradients, or one trial of a line
  * search) and changes the state only when all its evaluations have come back, so that a run can be stopped, saved and gone on with at
@@ -22,6 +23,7 @@
 #define FR_NATURAL_MEMORY 20        /* curvature pairs kept in the natural frame */
 #define FR_NATURAL_PATH_MEMORY 30   /* ... and in the climb */
 #define FR_NATURAL_PAIRS 32         /* pairs evaluated at once */
+#define FR_NATURAL_AVERAGED 32      /* steps that average after a verdict */
 #define FR_NATURAL_MAX_REFUSED 60   /* units refused in a row before the run is called diverged */
 
 enum fr_natural_phase {
@@ -34,6 +36,7 @@ enum fr_natural_phase {
   FR_NATURAL_VERDICT,
   FR_NATURAL_SOLVE,
   FR_NATURAL_GROW,
+  FR_NATURAL_AVERAGE,
   FR_NATURAL_CONVERGED
 };
 

@@ -68,6 +68,7 @@ int fr_natural_steps(fr_natural *state, const fr_natural_spec *spec, double *wor
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work);
 int fr_natural_solve(fr_natural *state, const fr_natural_spec *spec, double *work);
 int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work);
+int fr_natural_average(fr_natural *state, const fr_natural_spec *spec, double *work);
 int fr_natural_polish(fr_natural *state, const fr_natural_spec *spec, double *work);
 
 size_t fr_natural_climb_work(int d);

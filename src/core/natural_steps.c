@@ -281,6 +281,15 @@ int fr_natural_polish(fr_natural *state, const fr_natural_spec *spec, double *wo
   return FR_OK;
 }
 
+int fr_natural_average(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  int status = fr_natural_polish(state, spec, work);
+  if (status != FR_OK) return status;
+  state->c.at += 1.0;
+  if (state->c.at >= FR_NATURAL_AVERAGED) state->c.phase = FR_NATURAL_CONVERGED;
+  return FR_OK;
+}
+
 /* Is the guide far from the optimum? The gap by products of different pairs; where it is large, batch-and-match comes first. */
 int fr_natural_far(fr_natural *state, const fr_natural_spec *spec, double *work)
 {

@@ -15,6 +15,7 @@
 #define ROUGH 2.5            /* a gap of so many times the noise of one batch is closed by that alone at first */
 #define PROBE 0.25            /* length of a step to see the curvature by */
 #define SHARE 0.12            /* of all gradients so far: a verdict that took less is next to nothing */
+#define UNSURE 0.1            /* of tol: a verdict with a larger error may have missed draws that are rare and weigh much */
 #define LOSS 1.0              /* nats by which a guide may be worse than the best before, beyond the noise */
 #define MAX_LOST_CONVERGED 0.01
 
@@ -267,7 +268,8 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
     status = probe(state, spec, &f, &w);
     if (status != FR_OK) return status;
     if (passes(c, spec->tol)) {
-      c->phase = FR_NATURAL_CONVERGED;
+      c->phase = c->gap_se > UNSURE * spec->tol ? FR_NATURAL_AVERAGE : FR_NATURAL_CONVERGED;
+      c->at = 0.0;
       return fr_matched_filter(state, &f, &w);
     }
   }
