@@ -51,7 +51,7 @@ static int next_direction(fr_natural *state, const fr_natural_spec *spec, const 
   }
   const double floor = f->batches < f->of ? (fr_matched_tilted(f) ? 1 : f->of) * c->floor : fr_matched_gap(f, (int)c->held, f->gradient, w->scratch).floor;
   if (!(0.5 * slope >= fmax(0.5 * LITTLE * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
-  const double reach = fmax(1.0, 0.5 * sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
+  const double reach = fmax(1.0, sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
   fr_search_start(c, slope, fmin(1.0, reach / norm));
   return 1;
 }

@@ -12,7 +12,7 @@
 #define AIM 0.35              /* of tol: the gap that draws are to leave */
 #define ERRORS 3.0            /* standard errors of a verdict that count as gap */
 #define REACH 4.0             /* the squared length of a filtered step is at most so many times the nats in gap and noise */
-#define ROUGH 2.5            /* a gap of so many times the noise of one batch is closed by that alone at first */
+#define ROUGH 1.5            /* a gap of so many times the noise of one batch is closed by that alone at first */
 #define PROBE 0.25            /* length of a step to see the curvature by */
 #define SHARE 0.12            /* of all gradients so far: a verdict that took less is next to nothing */
 #define UNSURE 0.1            /* of tol: a verdict with a larger error may have missed draws that are rare and weigh much */
