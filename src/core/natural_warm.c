@@ -16,7 +16,10 @@
 #define REFINEMENTS 4   /* Hessians at one point beyond the first */
 #define SPREAD 30.0     /* of sds in the frame of a Hessian that ask for one */
 #define HOPELESS 1000.0 /* nats by which a start may be worse than points nearer 0 */
-#define WALK 40         /* points of the walk before the climb, two gradients each */
+#define WALK 40         /* points of the walk before the climb */
+#define EVERY 2         /* of them are scored, by PROBES gradients more */
+#define PROBES 8
+#define LOST 4          /* scores in a row below the best that end the walk */
 #define WALK_FROM 100   /* d above which there is one */
 #define FIRST_STRIDE 0.1
 #define LONGEST_STRIDE 0.5
@@ -58,9 +61,10 @@ size_t fr_natural_climb_work(int d)
 {
   const size_t n = (size_t)d;
   const size_t memory = (2 * FR_NATURAL_PATH_MEMORY + 1) * n + FR_NATURAL_PATH_MEMORY;
+  const size_t walked = (4 + 3 * PROBES) * n + PROBES + fr_natural_evaluate_work(d, PROBES);
   const size_t columns = 3 * n * COLUMNS + COLUMNS + fr_natural_evaluate_work(d, COLUMNS);
   const size_t covariance = 2 * n * n + n + fr_dense_work(d);
-  return memory + larger(larger(columns, covariance), fr_pairs_work(d, 8)) + 4 * n;
+  return memory + larger(larger(columns, covariance), larger(walked, fr_pairs_work(d, 8))) + 4 * n;
 }
 
 /* ---- climb ---- */
@@ -143,19 +147,22 @@ static int draw_in(fr_natural *state, const fr_natural_spec *spec, double *origi
   return FR_OK;
 }
 
-/* A crude ELBO of the best Normal at z, whose density and gradient are given: independent coordinates, with curvatures from the
- * gradient a little off in a direction of random signs (Bekas, Kokiopoulou and Saad 2007). NaN where it is not finite. */
+/* A crude ELBO of the best Normal at z, whose density and gradient are given: independent coordinates, with curvatures from gradients a
+ * little off in PROBES directions of random signs (Bekas, Kokiopoulou and Saad 2007), sign (d x PROBES): each coordinate's own curvature, and
+ * those that it shares with others, which average out. NaN where it is not finite. */
 static int crude_elbo(fr_natural *state, const fr_natural_spec *spec, const double *z, double value, const double *g, const double *sign, double *elbo,
                       double *work)
 {
-  const size_t n = (size_t)state->d;
+  const size_t n = (size_t)state->d, W = (size_t)fr_width(PROBES);
   const double h = 1e-4;
-  double *off = work, *g_off = off + n, *rest = g_off + n, unused;
-  for (size_t j = 0; j < n; j++) off[j] = z[j] + h * sign[j];
-  int status = fr_natural_evaluate(state, spec, 1, off, &unused, g_off, rest);
+  double *off = work, *g_off = off + n * W, *unused = g_off + n * W, *rest = unused + W;
+  for (size_t j = 0; j < n; j++)
+    for (size_t s = 0; s < PROBES; s++) off[j * W + s] = z[j] + h * sign[j * PROBES + s];
+  int status = fr_natural_evaluate(state, spec, PROBES, off, unused, g_off, rest);
   *elbo = value;
   for (size_t j = 0; j < n; j++) {
-    const double curvature = (g[j] - g_off[j]) / (h * sign[j]);
+    double curvature = 0.0;
+    for (size_t s = 0; s < PROBES; s++) curvature += (g[j] - g_off[j * W + s]) / (h * sign[j * PROBES + s]) / PROBES;
     *elbo -= 0.5 * log(curvature > FLATTEST ? curvature : curvature == curvature ? FLATTEST : NAN);
   }
   return status;
@@ -167,19 +174,24 @@ static int crude_elbo(fr_natural *state, const fr_natural_spec *spec, const doub
 static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, double *work)
 {
   const size_t n = (size_t)state->d;
-  double *z = work, *g = z + n, *before = g + n, *stride = before + n, *sign = stride + n, *rest = sign + n, best = -INFINITY, value, elbo;
+  double *z = work, *g = z + n, *before = g + n, *stride = before + n, *sign = stride + n, *rest = sign + n * PROBES, best = -INFINITY, value, elbo;
   memcpy(z, origin, n * sizeof(double));
-  fr_normals(1, FR_STREAM_FIT, 0, 0, 1, state->d, 1, sign);
-  for (size_t j = 0; j < n; j++) before[j] = 0.0, stride[j] = FIRST_STRIDE, sign[j] = sign[j] < 0.0 ? -1.0 : 1.0;
-  for (int k = 0; k < WALK; k++) {
+  fr_normals(1, FR_STREAM_FIT, 0, 0, PROBES, state->d, PROBES, sign);
+  for (size_t i = 0; i < n * PROBES; i++) sign[i] = sign[i] < 0.0 ? -1.0 : 1.0;
+  for (size_t j = 0; j < n; j++) before[j] = 0.0, stride[j] = FIRST_STRIDE;
+  for (int k = 0, since = 0; k < WALK && since < LOST; k++) {
     int status = fr_natural_evaluate(state, spec, 1, z, &value, g, rest);
     if (status != FR_OK) return status;
     if (!isfinite(value) || !fr_vector_finite(n, g)) break;
-    status = crude_elbo(state, spec, z, value, g, sign, &elbo, rest);
-    if (status != FR_OK) return status;
-    if (elbo > best) {
-      best = elbo;
-      memcpy(origin, z, n * sizeof(double));
+    if (k % EVERY == 0) {
+      status = crude_elbo(state, spec, z, value, g, sign, &elbo, rest);
+      if (status != FR_OK) return status;
+      since++;
+      if (elbo > best) {
+        best = elbo;
+        since = 0;
+        memcpy(origin, z, n * sizeof(double));
+      }
     }
     for (size_t j = 0; j < n; j++) {
       const double turn = g[j] * before[j];
