@@ -182,3 +182,22 @@ test_that("hundreds of effects that share a scale don't end in the throat of the
   expect_equal(exp(coef(fit)[["tau"]]), between, tolerance = 0.05)
   expect_equal(exp(coef(fit)[["sigma"]]), within, tolerance = 0.05)
 })
+
+test_that("of two explanations of spread, groups and counts, the better is found, though effects and their mean share curvature", {
+  set.seed(300)
+  J <- 300
+  g <- rep(seq_len(J), each = 5)
+  effect <- rnorm(J, 0, 0.7)
+  y <- rnbinom(5 * J, mu = exp(0.5 + effect[g]), size = 2)
+  m <- model({
+    mu  ~ normal(0, 2)
+    s   ~ half_normal(1)
+    phi ~ half_normal(5)
+    u   ~ normal(mu, s, dim = J)
+    y   ~ neg_binomial_log(u[g], phi)
+  })
+  fit <- fullrank(m, list(y = y, g = g, J = J), seed = 1, progress = FALSE)
+  expect_equal(fit$status, "converged")
+  found <- as.data.frame(summary(fit))[c("mu", "s", "phi"), ]
+  expect_true(all(abs(found$mean - c(0.5, 0.7, 2)) < 3 * found$sd)) # what the counts were drawn with
+})
