@@ -11,6 +11,7 @@ compile_model <- function(model, data, keep = NULL, trace_from = shortest_traced
   if (!length(ctx$sites)) {
     stop("The model has no latent site: every name on the left of `~` is in the data, so there is nothing to fit.", call. = FALSE)
   }
+  ctx$statement <- NULL
   kept <- kept_nodes(ctx, keep)
   with_nesting_message(check_unused(ctx))
   structure(list(
@@ -57,6 +58,7 @@ new_context <- function(model, data) {
   ctx$seen <- character()
   ctx$messages <- character()
   ctx$number <- 0L
+  ctx$iterations <- ctx$one_by_one <- 0
   ctx$statement <- NULL
   ctx
 }

@@ -128,9 +128,10 @@ matrix_fault <- function(x, kind, tolerance = 1e-8) {
   }
 }
 
-support_text <- function(dist) {
+support_text <- function(dist, categories = Inf) {
   switch(dist$support,
-    positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", category = "categories 1, 2, ... as numbers",
+    positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", 
+    category = sprintf("categories 1, 2, ... as numbers%s", if (is.finite(categories)) sprintf(", up to %d", as.integer(categories)) else ""),
     bounded = "numbers between its bounds", binary = "0 or 1", count = "counts 0, 1, 2, ...",
     count_to_size = "counts from 0 to `size`", count_vector = "counts", simplex = "vectors of shares that sum to 1",
     ordered_vector = "increasing vectors", "numbers")

@@ -53,8 +53,14 @@ eval_inner <- function(expr, ctx) {
   if (!is.symbol(head)) fail(ctx, sprintf("`%s` is no function of the model language.", statement_text(head)))
   name <- as.character(head)
   if (name == "[" || name == "[[") return(eval_index(expr, ctx))
+  if (name == "$" || name == "@") {
+    fail(ctx, sprintf("`%s` is not available for values that depend on a latent: `%s` is an array of numbers.", name, statement_text(expr[[2L]])),
+         sprintf("Take elements of it by number or by name, as in `%s[1]`.", statement_text(expr[[2L]])))
+  }
   eval_call(expr, lapply(as.list(expr)[-1L], eval_expr, ctx), ctx)
 }
+
+comparisons <- c("<", ">", "<=", ">=", "==", "!=", "!", "&", "|", "&&", "||")
 
 # A call whose arguments are known.
 eval_call <- function(expr, args, ctx) {
@@ -64,7 +70,8 @@ eval_call <- function(expr, args, ctx) {
   handler <- language[[name]]
   if (is.null(handler)) {
     fail(ctx, sprintf("`%s()` is not available for values that depend on a latent.", name),
-         if (is_dist(name)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", name)
+         if (name %in% comparisons) "It would be TRUE or FALSE, and the log density would jump where it changes. Only data can be compared."
+         else if (is_dist(name)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", name)
          else nearest_hint(name, language_names()),
          paste(c("Allowed are", strwrap(paste(language_names(), collapse = " "), 90)), collapse = "\n  "))
   }
@@ -89,7 +96,8 @@ read_latent <- function(x, ctx) if (is_node(x)) x else join_parts(x, ctx)
 
 # An expression of data alone, evaluated by R: data first, then deterministic values, then the environment.
 eval_data <- function(expr, ctx) {
-  value <- tryCatch(eval(expr, ctx$loop), error = function(e) {
+  value <- tryCatch(without_overflow(expr, ctx, eval(expr, ctx$loop)), error = function(e) {
+    if (inherits(e, "fullrank_model_error")) stop(e)
     unknown <- unknown_names(expr, ctx)
     if (length(unknown)) fail_unknown(ctx, unknown[1L])
     fail(ctx, sprintf("R could not evaluate `%s`: %s.", statement_text(expr), sub("[.]$", "", conditionMessage(e))))
@@ -98,6 +106,22 @@ eval_data <- function(expr, ctx) {
     unknown <- unknown_names(expr, ctx)
     if (length(unknown)) fail_unknown(ctx, unknown[1L])
     fail(ctx, sprintf("`%s` is a function, not a value.", statement_text(expr)))
+  }
+  value
+}
+
+# R makes NA of a whole number that is too large, and warns: here that is an error.
+without_overflow <- function(expr, ctx, value) {
+  told <- gettext("NAs produced by integer overflow", "integer overflow - use sum(as.numeric(.))", "integer overflow in 'cumsum'; use 'cumsum(as.numeric(.))'", domain = "R")
+  overflow <- FALSE
+  value <- withCallingHandlers(value, warning = function(w) {
+    if (!conditionMessage(w) %in% told) return()
+    overflow <<- TRUE
+    invokeRestart("muffleWarning")
+  })
+  if (overflow && anyNA(value, recursive = TRUE)) {
+    fail(ctx, sprintf("`%s` goes beyond R's largest integer, %s.", statement_text(expr), big(.Machine$integer.max)),
+         "Make its integers numbers first: as.numeric().")
   }
   value
 }

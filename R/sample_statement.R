@@ -272,7 +272,7 @@ check_observed <- function(x, dist, args, label, dist_name, ctx, categories = In
     at <- which(as.vector(bad))
     fail(ctx, sprintf("The observed `%s` has %d value%s outside the support of `%s()` (first in %s): %s.", label, length(at), if (length(at) == 1L) "" else "s",
                       dist_name, first_rows(bad, rows), paste(format(utils::head(as.vector(x)[at], 3L)), collapse = ", ")),
-         sprintf("It takes %s.", support_text(dist)))
+         sprintf("It takes %s.", support_text(dist, categories)))
   }
   if (dist$support == "count_vector") check_totals(x, args[[dist$size_arg]], label, ctx)
 }
