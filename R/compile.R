@@ -143,6 +143,11 @@ compile_assign <- function(left, right, ctx) {
 check_assignable <- function(name, ctx) {
   if (exists(name, ctx$data, inherits = FALSE)) fail(ctx, sprintf("`%s` is in the data: give the deterministic value another name.", name))
   if (name %in% names(ctx$sites)) fail(ctx, sprintf("`%s` is a site: give the deterministic value another name.", name))
+  loop <- ctx$loop
+  while (!identical(loop, ctx$data)) {
+    if (exists(name, loop, inherits = FALSE)) fail(ctx, sprintf("`%s` is the variable of a loop: give the deterministic value another name.", name))
+    loop <- parent.env(loop)
+  }
 }
 
 assign_value <- function(name, value, ctx) {

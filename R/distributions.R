@@ -66,11 +66,6 @@ outside_support <- function(dist, x, args, categories = Inf) {
       bad <- abs(rowSums(m) - 1) > 1e-8
       m < 0 | m > 1 | bad
     },
-    ordered_vector = {
-      m <- if (is.matrix(x)) x else matrix(x, 1L)
-      m <- cbind(FALSE, m[, -1L, drop = FALSE] <= m[, -ncol(m), drop = FALSE])
-      if (is.matrix(x)) m else as.vector(m)
-    },
     cholesky = , corr_cholesky = , corr_matrix = , cov_matrix = rep(!is.null(matrix_fault(x, dist$support)), length(x)),
     stop("internal: unknown support '", dist$support, "'")
   )
@@ -133,6 +128,5 @@ support_text <- function(dist, categories = Inf) {
     positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", 
     category = sprintf("categories 1, 2, ... as numbers%s", if (is.finite(categories)) sprintf(", up to %d", as.integer(categories)) else ""),
     bounded = "numbers between its bounds", binary = "0 or 1", count = "counts 0, 1, 2, ...",
-    count_to_size = "counts from 0 to `size`", count_vector = "counts", simplex = "vectors of shares that sum to 1",
-    ordered_vector = "increasing vectors", "numbers")
+    count_to_size = "counts from 0 to `size`", count_vector = "counts", simplex = "vectors of shares that sum to 1", "numbers")
 }

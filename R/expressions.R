@@ -33,10 +33,7 @@ eval_expr <- function(expr, ctx) {
   }
   value <- eval_inner(expr, ctx)
   for (call in around) {
-    args <- as.list(call)[-1L]
-    args[1L] <- list(value)
-    args[-1L] <- lapply(args[-1L], eval_expr, ctx)
-    value <- eval_call(call, args, ctx)
+    value <- eval_call(call, c(list(value), eval_args(call, as.list(call)[-(1:2)], ctx)), ctx)
   }
   value
 }
@@ -57,7 +54,14 @@ eval_inner <- function(expr, ctx) {
     fail(ctx, sprintf("`%s` is not available for values that depend on a latent: `%s` is an array of numbers.", name, statement_text(expr[[2L]])),
          sprintf("Take elements of it by number or by name, as in `%s[1]`.", statement_text(expr[[2L]])))
   }
-  eval_call(expr, lapply(as.list(expr)[-1L], eval_expr, ctx), ctx)
+  eval_call(expr, eval_args(expr, as.list(expr)[-1L], ctx), ctx)
+}
+
+# Arguments of a function that takes no latents may be what no statement can hold (`function(i) a[i]`): it is the function that is wrong.
+eval_args <- function(call, exprs, ctx) {
+  name <- as.character(call[[1L]])
+  if (!is.null(language[[name]])) return(lapply(exprs, eval_expr, ctx))
+  tryCatch(lapply(exprs, eval_expr, ctx), fullrank_model_error = function(e) fail_function(name, ctx))
 }
 
 comparisons <- c("<", ">", "<=", ">=", "==", "!=", "!", "&", "|", "&&", "||")
@@ -68,14 +72,17 @@ eval_call <- function(expr, args, ctx) {
   name <- as.character(head)
   if (!any(vapply(args, is_node, NA))) return(eval_data(as.call(c(head, args)), ctx))
   handler <- language[[name]]
-  if (is.null(handler)) {
-    fail(ctx, sprintf("`%s()` is not available for values that depend on a latent.", name),
-         if (name %in% comparisons) "It would be TRUE or FALSE, and the log density would jump where it changes. Only data can be compared."
-         else if (is_dist(name)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", name)
-         else nearest_hint(name, language_names()),
-         paste(c("Allowed are", strwrap(paste(language_names(), collapse = " "), 90)), collapse = "\n  "))
-  }
+  if (is.null(handler)) fail_function(name, ctx)
   call_handler(handler, name, args, ctx)
+}
+
+fail_function <- function(name, ctx) {
+  dist <- sub("_l(u?p[dm]f|prob)$", "", name)
+  fail(ctx, sprintf("`%s()` is not available for values that depend on a latent.", name),
+       if (name %in% comparisons) "It would be TRUE or FALSE, and the log density would jump where it changes. Only data can be compared."
+       else if (is_dist(dist)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", dist)
+       else nearest_hint(name, language_names()),
+       paste(c("Allowed are", strwrap(paste(language_names(), collapse = " "), 90)), collapse = "\n  "))
 }
 
 call_handler <- function(handler, name, args, ctx) {

@@ -22,7 +22,11 @@ compile_for <- function(s, ctx) {
   over <- eval_expr(s[[3L]], ctx)
   if (is_node(over)) fail(ctx, "The loop runs over a latent value: its range must be data.")
   if (is_stream(over)) abort_trace("the range of an inner loop differs between iterations")
-  compile_loop(as.character(s[[2L]]), over, s[[4L]], ctx)
+  name <- as.character(s[[2L]])
+  if (exists(name, ctx$latent, inherits = FALSE) || exists(name, ctx$values, inherits = FALSE)) {
+    fail(ctx, sprintf("`%s` is a site or a value of the model: give the loop's variable another name.", name))
+  }
+  compile_loop(name, over, s[[4L]], ctx)
 }
 
 compile_loop <- function(name, over, body, ctx, part = FALSE) {

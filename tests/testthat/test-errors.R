@@ -117,7 +117,19 @@ test_that("what is merely odd draws a message", {
   expect_match(told(model({ a ~ normal(0, 1); b <- 2 * a; x[1] <- a; x[2] <- b })), "`x` is defined but never used")
   expect_length(told(model({ a ~ normal(0, 1); b <- 2 * a }), keep = "b"), 0L)
   expect_length(told(model({ a ~ normal(0, 1); b <- 2 * a; b ~ normal(0, 1) })), 0L)
-  expect_match(told(model({ a ~ normal(0, 1); a ~ normal(0, 1) })), "stands twice; it counts twice")
+  expect_match(told(model({ a ~ normal(0, 1); a ~ normal(0, 1) })), "Statement `a ~ normal\\(0, 1\\)` stands twice; it counts twice")
+  # a site that goes in where it cannot take all its values
+  other <- function(arg, need, site, instead) sprintf("^`%s` must be %s, but the site `%s` also takes other values: give it a distribution such as %s.$", arg, need, site, instead)
+  expect_match(told(model({ s ~ normal(0, 1); y ~ normal(0, s); for (i in 1:2) y[i] ~ normal(0, s) }), list(y = 1:2)),
+               other("scale` of `normal\\(\\)", "positive", "s", "half_normal\\(\\), or write exp\\(s\\)"))
+  expect_match(told(model({ p ~ uniform(-1, 1); y ~ bernoulli(p) }), list(y = 1)), other("prob` of `bernoulli\\(\\)", "between 0 and 1", "p", "beta\\(\\), or write plogis\\(p\\)"))
+  expect_match(told(model({ r ~ cauchy(0, 1); x ~ ar1(r, 1, dim = 3) })), other("coef` of `ar1\\(\\)", "between -1 and 1", "r", "uniform\\(-1, 1\\), or write tanh\\(r\\)"))
+  expect_match(told(model({ c ~ normal(0, 1, dim = 2); y ~ ordered_logistic(0, c) }), list(y = 1)), other("cutpoints` of `ordered_logistic\\(\\)", "increasing", "c", "ordered\\(\\)"))
+  expect_length(told(model({
+    u ~ uniform(0, 1); e ~ exponential(1); h ~ truncated(normal(0, 1), lower = 0); o ~ ordered(normal(0, 1), dim = 2); f ~ ordered(normal(0, 1), lower = 0, dim = 2)
+    w ~ uniform(0, e); a ~ normal(0, 1)
+    y ~ bernoulli(u); y ~ normal(a, e); y ~ normal(0, h); y ~ ordered_probit(0, o); y ~ normal(0, f); y ~ normal(0, w); y ~ normal(0, exp(a)); x ~ ar1(u, 1, dim = 3)
+  }), list(y = c(1, 1))), 0L)
 })
 
 test_that("statements and arguments of the wrong kind", {
@@ -248,6 +260,43 @@ test_that("integers that overflow are said to, where R only warns", {
   expect_silent(fullrank:::compile_model(model({ a ~ normal(0, 1); y ~ normal(a, length(n * n)) }), n))
 })
 
+test_that("names of other languages are known", {
+  says({ a ~ normal(0, 1); y ~ dnorm(a, 1) }, "There is no distribution `dnorm\\(\\)`. Did you mean `normal`", list(y = 1))
+  says({ a ~ normal(0, 1); y ~ neg_binomial_2(exp(a), 1) }, "Did you mean `neg_binomial`", list(y = 1))
+  says({ a ~ normal(0, 1); target(inv_logit(a)) }, "`inv_logit\\(\\)` is not available .*Did you mean `plogis`")
+  says({ a ~ normal(0, 1); target(normal_lpdf(a, 0, 1)) }, "`normal_lpdf\\(\\)` is not available for values that depend on a latent. `normal\\(\\)` is a distribution")
+  says({ a ~ normal(mean = 0, sd = 1) }, "`normal\\(\\)` has no argument `mean`. Did you mean `loc`\\? Its arguments are `loc`, `scale` and `dim`")
+  known <- c(names(fullrank:::dist_table()), fullrank:::language_names(), unlist(lapply(fullrank:::dist_table(), function(d) vapply(d$args, `[[`, "", "name"))))
+  expect_identical(setdiff(unlist(fullrank:::names_elsewhere), known), character())
+})
+
+test_that("a function that is not there is named, not what stands in its call", {
+  says({ a ~ normal(0, 1, dim = 3); target(sapply(1:3, function(i) a[i])) }, "`sapply\\(\\)` is not available for values that depend on a latent")
+  says({ a ~ normal(0, 1, dim = 3); target(apply(cbind(a, a), 1, sum)) }, "`apply\\(\\)` is not available for values that depend on a latent")
+})
+
+test_that("a loop's variable and the values of the model have names of their own", {
+  says({ a ~ normal(0, 1); for (a in 1:3) target(a) }, "In statement 2.*`a` is a site or a value of the model: give the loop's variable another name")
+  says({ a ~ normal(0, 1); b <- 3; for (b in 1:30) target(a * b) }, "`b` is a site or a value of the model: give the loop's variable another name")
+  for (n in c(3, 30)) {
+    says({ a ~ normal(0, 1); for (i in 1:n) { i <- i * a; target(i) } }, "`i` is the variable of a loop: give the deterministic value another name", list(n = n))
+    says({ a ~ normal(0, 1); for (i in 1:n) for (j in 1:2) { i[1] <- i + 1; target(a * i) } }, "`i` is the variable of a loop", list(n = n))
+  }
+})
+
+test_that("a Wishart has more degrees of freedom than its matrix has rows, less one", {
+  says({ W ~ wishart(2, diag(3)) }, "`df` of `wishart\\(\\)` must be above 2, one less than the size of the matrix, but it is 2")
+  says({ a ~ normal(0, 1); W ~ inverse_wishart(1, exp(a) * diag(2)) }, "`df` of `inverse_wishart\\(\\)` must be above 1", list(W = diag(2)))
+  f <- log_density(model({ df ~ exponential(1); W ~ wishart(df, diag(3)) }))
+  expect_identical(is.nan(f$fn(rbind(c(log(1.9), 1:6), c(log(2.1), 1:6)))), c(TRUE, FALSE))
+})
+
+test_that("supports that no distribution has are an internal error", {
+  none <- list(support = "nonsense", size_arg = 0L, lower_arg = 0L, upper_arg = 0L)
+  expect_error(fullrank:::outside_support(none, 1, list()), "internal: unknown support 'nonsense'")
+  expect_error(fullrank:::site_bounds(none, list(name = "a", args = list()), NULL), "internal: no map to the support 'nonsense'")
+})
+
 test_that("a site has no elements by `$`", {
   says({ a ~ normal(0, 1, dim = 2); target(a$b) }, "`\\$` is not available for values that depend on a latent: `a` is an array of numbers. Take elements of it by number or by name, as in `a\\[1\\]`")
   says({ a ~ normal(0, 1, dim = 2); y ~ normal(a@b, 1) }, "`@` is not available", list(y = 1))
@@ -257,7 +306,7 @@ test_that("values and draws", {
   m <- model({ a ~ normal(0, 1); S ~ lkj_corr_cholesky(1, dim = 2) })
   f <- log_density(m)
   expect_error(f$unconstrain(list(a = 1)), "A value is missing for `S`")
-  expect_error(f$unconstrain(list(a = 1, S = diag(2), s = 3)), "`s` is no latent site of the model. Did you mean `S`")
+  expect_error(f$unconstrain(list(a = 1, S = diag(2), s = 3)), "`s` is no latent site of the model. Did you mean `S`\\? Its sites are `a` and `S`")
   expect_error(f$unconstrain(3), "Values must be a named list")
   expect_error(f$unconstrain(list(a = "u", S = diag(2))), "The value of `a` must be numeric, not character")
   expect_error(f$unconstrain(list(a = NA_real_, S = diag(2))), "The value of `a` has missing values")
@@ -375,7 +424,7 @@ test_that("empty arguments, conditions of text, far indices and models without a
   expect_error(fullrank(model({ a ~ normal(, 1); y ~ normal(a, 1) }), list(y = y)), "In statement 1, `a ~ normal\\(, 1\\)`:\n  An argument is empty")
   expect_error(fullrank(model({ a ~ normal(0, 1); y ~ normal(c(a, ), 1) }), list(y = y)), "In statement 2.*An argument is empty")
   expect_error(fullrank(model({ a ~ normal(0, 1); if ("x") y ~ normal(a, 1) }), list(y = y)), "The condition must be TRUE or FALSE, not \"x\"")
-  expect_error(fullrank(model({ a ~ normal(0, 1); b <- a; b[1e10] <- 1; y ~ normal(b[1], 1) }), list(y = y)), "The index on the left, 10,000,000,000, is above 10,000,000")
+  expect_error(fullrank(model({ a ~ normal(0, 1); b <- a; b[1e10] <- 1; y ~ normal(b[1], 1) }), list(y = y)), "The index on the left, 10,000,000,000, is above 10,000,000, the most elements that can be assigned one by one")
   expect_error(fullrank(model({ a ~ normal(0, 1, dim = k); y ~ normal(X %*% a, 1) }), list(y = y, X = matrix(0, 2, 0), k = 0)), "nothing to fit: every latent site has length 0")
 })
 
