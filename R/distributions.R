@@ -80,17 +80,20 @@ argument_fault <- function(x, support) {
   }
   whole <- function(v) v == floor(v)
   bad <- switch(support,
-    positive = , positive_vector = x <= 0, nonnegative = , nonnegative_vector = x < 0, unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1,
+    positive = , positive_vector = x <= 0, nonnegative = x < 0, nonnegative_vector = x < 0 | all_zero(x), unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1,
     count = x < 0 | !whole(x), correlation = x <= -1 | x >= 1, nodes = x < 1 | !whole(x),
     ordered_vector = if (length(x) > 1L && !is.matrix(x)) c(FALSE, diff(as.vector(x)) <= 0) else FALSE,
     FALSE)
   if (!any(bad)) return()
   need <- switch(support,
-    positive = , positive_vector = "positive", nonnegative = , nonnegative_vector = "at least 0", unit = "between 0 and 1",
+    positive = , positive_vector = "positive", nonnegative = "at least 0", nonnegative_vector = "at least 0, and not all 0", unit = "between 0 and 1",
     open_unit = "between 0 and 1, both excluded", count = "a count", correlation = "between -1 and 1, both excluded",
     nodes = "numbers of elements, from 1", ordered_vector = "increasing")
   sprintf("%s, but it has %s.", need, paste(utils::head(format(x[bad]), 3L), collapse = ", "))
 }
+
+# Which elements of weights (a vector, or a matrix with one set of them a row) belong to a set without any.
+all_zero <- function(x) if (is.matrix(x)) rep(rowSums(x != 0) == 0, ncol(x)) else rep(all(x == 0), length(x))
 
 matrix_kinds <- c(cholesky = "a lower triangular matrix with a positive diagonal", corr_cholesky = "the Cholesky factor of a correlation matrix",
                   corr_matrix = "a correlation matrix", cov_matrix = "symmetric and positive definite")

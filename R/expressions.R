@@ -79,7 +79,8 @@ eval_call <- function(expr, args, ctx) {
 fail_function <- function(name, ctx) {
   dist <- sub("_l(u?p[dm]f|prob)$", "", name)
   fail(ctx, sprintf("`%s()` is not available for values that depend on a latent.", name),
-       if (name %in% comparisons) "It would be TRUE or FALSE, and the log density would jump where it changes. Only data can be compared."
+       if (name == "if") "Here it is a statement: `if (test) x <- ... else x <- ...`; for each element there is ifelse()."
+       else if (name %in% comparisons) "It would be TRUE or FALSE, and the log density would jump where it changes. Only data can be compared."
        else if (is_dist(dist)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", dist)
        else nearest_hint(name, language_names()),
        paste(c("Allowed are", strwrap(paste(language_names(), collapse = " "), 90)), collapse = "\n  "))
@@ -107,7 +108,9 @@ eval_data <- function(expr, ctx) {
     if (inherits(e, "fullrank_model_error")) stop(e)
     unknown <- unknown_names(expr, ctx)
     if (length(unknown)) fail_unknown(ctx, unknown[1L])
-    fail(ctx, sprintf("R could not evaluate `%s`: %s.", statement_text(expr), sub("[.]$", "", conditionMessage(e))))
+    called <- statement_head(expr)
+    fail(ctx, sprintf("R could not evaluate `%s`: %s.", statement_text(expr), sub("[.]$", "", conditionMessage(e))),
+         if ((is_dist(called) || is_wrapper(called)) && !exists(called, ctx$loop, mode = "function")) sprintf("`%s()` is a distribution: it stands on the right of `~`.", called))
   })
   if (is.function(value)) {
     unknown <- unknown_names(expr, ctx)
@@ -159,9 +162,10 @@ as_numeric_value <- function(x, ctx) {
   if (is.data.frame(x)) x <- data.matrix(x)
   if (is.logical(x) || is.integer(x)) storage.mode(x) <- "double"
   if (inherits(x, "Matrix")) x <- as.matrix(x)
-  if (!is.numeric(x) || is.factor(x)) {
+  if (!is.numeric(x) || is.factor(x) || inherits(x, "integer64")) {
     fail(ctx, sprintf("A number is needed, but this is %s.",
-                      if (is.factor(x)) "a factor (use as.integer() or an index)" else paste("of class", class(x)[1L])))
+                      if (is.factor(x)) "a factor (use as.integer() or an index)"
+                      else sprintf("of class %s%s", class(x)[1L], if (inherits(x, c("integer64", "difftime", "Date", "POSIXct"))) " (use as.numeric())" else "")))
   }
   x
 }

@@ -62,6 +62,10 @@ eval_dist_args <- function(name, dist, exprs, ctx) {
 check_data_argument <- function(x, arg, name, ctx) {
   if (anyNA(x)) fail(ctx, sprintf("`%s` of `%s()` has missing values (%d of %d).", arg$name, name, sum(is.na(x)), length(x)))
   if (!length(x)) fail(ctx, sprintf("`%s` of `%s()` is empty.", arg$name, name))
+  # bounds and cutpoints may be infinite, and degrees of freedom
+  if (any(is.infinite(x)) && name != "flat" && arg$support != "ordered_vector" && arg$name != "df") {
+    fail(ctx, sprintf("`%s` of `%s()` must be finite, but it has %s.", arg$name, name, paste(utils::head(format(x[is.infinite(x)]), 3L), collapse = ", ")))
+  }
   need <- argument_fault(x, arg$support)
   if (!is.null(need)) fail(ctx, sprintf("`%s` of `%s()` must be %s", arg$name, name, need))
 }

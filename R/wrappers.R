@@ -93,7 +93,7 @@ eval_plain <- function(call, ctx, vectors) {
 check_extra <- function(extra, name, ctx) {
   bad <- function(x, wrong) !is_node(x) && (anyNA(x) || any(wrong(x)))
   if (!is.null(extra$prob) && bad(extra$prob, function(x) x < 0 | x > 1)) fail(ctx, sprintf("`prob` of `%s()` must be between 0 and 1.", name))
-  if (!is.null(extra$weights) && bad(extra$weights, function(x) x < 0)) fail(ctx, "`weights` of `mixture()` must not be negative.")
+  if (!is.null(extra$weights) && bad(extra$weights, function(x) x < 0 | all_zero(x))) fail(ctx, "`weights` of `mixture()` must not be negative, nor all 0.")
   if (is.null(extra$lower)) return()
   if (bad(extra$lower, function(x) x == Inf) || (!is.null(extra$upper) && bad(extra$upper, function(x) x == -Inf))) fail(ctx, sprintf("The bounds of `%s()` have missing or impossible values.", name))
   if (!is_node(extra$lower) && !is.null(extra$upper) && !is_node(extra$upper) && any(extra$lower >= extra$upper)) fail(ctx, sprintf("`lower` of `%s()` must be below `upper`.", name))

@@ -154,7 +154,8 @@ test_that("wrappers", {
   says({ a ~ censored(normal(0, 1), lower = 0) }, "A latent site cannot be `censored\\(\\)`: it would have single values")
   says({ a ~ mixture(c(0.5, 0.5), poisson(1), poisson(2)) }, "The latent site `a` has the discrete distribution `poisson\\(\\)`")
   says({ a ~ mixture(c(0.5, 0.5), normal(0, 1), gamma(1, 1)) }, "distributions of the mixture `a` have different supports")
-  says({ a ~ normal(0, 1); y ~ mixture(c(-1, 2), normal(a, 1), normal(0, 1)) }, "`weights` of `mixture\\(\\)` must not be negative", y)
+  says({ a ~ normal(0, 1); y ~ mixture(c(-1, 2), normal(a, 1), normal(0, 1)) }, "`weights` of `mixture\\(\\)` must not be negative, nor all 0", y)
+  says({ a ~ normal(0, 1); y ~ mixture(rbind(c(1, 2), c(0, 0)), normal(a, 1), normal(0, 1)) }, "`weights` of `mixture\\(\\)` must not be negative, nor all 0", y)
   says({ a ~ normal(0, 1); y ~ mixture(c(1, 2, 3), normal(a, 1), normal(0, 1)) }, "`weights` of `mixture\\(\\)` has length 3, but there are 2 distributions", y)
   says({ a ~ normal(0, 1); y ~ mixture(normal(a, 1), normal(0, 1)) }, "`normal\\(\\)` is a distribution: it stands on the right of `~`", y)
   says({ a ~ normal(0, 1); y ~ mixture(c(0.5, 0.5)) }, "`mixture\\(\\)` needs a distribution, as in", y)
@@ -295,6 +296,17 @@ test_that("supports that no distribution has are an internal error", {
   none <- list(support = "nonsense", size_arg = 0L, lower_arg = 0L, upper_arg = 0L)
   expect_error(fullrank:::outside_support(none, 1, list()), "internal: unknown support 'nonsense'")
   expect_error(fullrank:::site_bounds(none, list(name = "a", args = list()), NULL), "internal: no map to the support 'nonsense'")
+})
+
+test_that("what only looks like a number or an expression is told what it is", {
+  says({ a ~ normal(0, 1); y ~ normal(a, 1) }, "A number is needed, but this is of class integer64 \\(use as.numeric\\(\\)\\)", list(y = structure(5e-324, class = "integer64")))
+  says({ a ~ normal(0, 1); y ~ normal(a * d, 1) }, "of class difftime \\(use as.numeric\\(\\)\\)", list(y = 1, d = as.Date("2020-01-02") - as.Date("2020-01-01")))
+  says({ a ~ normal(0, 1); b <- if (TRUE) a else 2 }, "`if\\(\\)` is not available .* Here it is a statement: `if \\(test\\) x <- ... else x <- ...`; for each element there is ifelse")
+  says({ a = normal(0, 1) }, "R could not evaluate `normal\\(0, 1\\)`: could not find function \"normal\". `normal\\(\\)` is a distribution: it stands on the right of `~`")
+  says({ a ~ normal(Inf, 1) }, "`loc` of `normal\\(\\)` must be finite, but it has Inf")
+  says({ a ~ uniform(c(0, -Inf), 1) }, "`lower` of `uniform\\(\\)` must be finite, but it has -Inf")
+  says({ a ~ normal(0, 1); k ~ categorical(rbind(c(1, 1), c(0, 0))) }, "`prob` of `categorical\\(\\)` must be at least 0, and not all 0, but it has 0, 0", list(k = 1:2))
+  expect_length(fullrank:::compile_model(model({ a ~ flat(lower = 0); y ~ student_t(Inf, a, 1) }), list(y = 1))$messages, 0L)
 })
 
 test_that("a site has no elements by `$`", {
