@@ -367,8 +367,7 @@ draws_within <- function(part, lower, upper, seed, tries = 100L) {
 
 # The quantile u of a distribution between bounds, by bisection. NA where it has no mass between them.
 inverse_truncated <- function(name, args, lower, upper, u) {
-  n <- length(u)
-  mass <- function(x) oracle_log_interval(name, lower, x, args, n)
+  mass <- function(x) .Call(fullrank_dist_log_interval, name, as.double(lower), as.double(x), args)
   target <- log(u) + mass(upper)
   none <- !is.finite(target)
   further <- function(end, step, short) {

@@ -421,6 +421,13 @@ test_that("what is wrong with a program is said, and where", {
   expect_error(run(changed("dists", 1L, "nonsense")), "this version has no distribution 'nonsense'")
   expect_error(run(changed("op", at, "exp")), "'op' is not an integer vector")
   expect_error(run(program["op"]), "damaged|internal: the list has no element")
+  expect_error(run(changed("op", length(program$op) + 1L, 0L)), "damaged: its vectors differ in length")
+  expect_error(run(changed("arg_start", 2L, 99L)), "damaged: node 1 points outside its arguments")
+  expect_error(run(changed("d", 1L, -1)), "damaged: 'd' is no count")
+  expect_error(run(changed("constants", 1L, list("u"))), "damaged: data of the wrong type")
+  program$dists <- 3
+  expect_error(run(program), "damaged: 'dists' has the wrong type")
+  expect_error(run(3), "damaged: it is not a list")
 })
 
 test_that("points and nodes of the wrong kind are refused", {
@@ -428,7 +435,8 @@ test_that("points and nodes of the wrong kind are refused", {
   run <- function(z) .Call(fullrank:::fullrank_program_eval, compiled$program, z, TRUE, FALSE)
   for (z in list(NULL, 1, matrix(1, 1, 3), matrix(1L, 1, 2), matrix("a", 1, 2), list(1, 2))) expect_error(run(z), "internal: z is not a matrix with 2 columns")
   values <- function(nodes) .Call(fullrank:::fullrank_program_values, compiled$program, matrix(0, 1, 2), nodes)
-  for (nodes in list(-1L, 1000L, NA_integer_, 1, "a", NULL)) expect_error(values(nodes), "internal: no")
+  for (nodes in list(-1L, 1000L, NA_integer_)) expect_error(values(nodes), "internal: no node")
+  for (nodes in list(1, "a", NULL)) expect_error(values(nodes), "internal: nodes are not integers")
 })
 
 test_that("empty arguments, conditions of text, far indices and models without a coordinate are said to be so", {
@@ -466,6 +474,13 @@ test_that("the routines of the C core refuse what does not fit them, by a messag
   expect_error(.Call(fullrank:::fullrank_dist_sample, "normal", -1L, list(0, 1), 1L, 1, 0L), "internal: `n` is negative")
   expect_error(.Call(fullrank:::fullrank_dist_sample, "normal", 1L, list(0, 1), 1L, -1, 0L), "a seed is a whole number between 0 and 2\\^53")
   expect_error(.Call(fullrank:::fullrank_bijection, 999L, 0, 0, 1, 1L, "forward"), "internal: there is no bijection with code 999")
+  expect_error(.Call(fullrank:::fullrank_dist_sample, "dirichlet", 1L, list(1), 0L, 1, 0L), "internal: `K` is below 1")
+  expect_error(.Call(fullrank:::fullrank_dist_log_interval, "normal", c(0, 1), c(1, 2, 3), list(0, 1)), "internal: bounds of different lengths")
+  expect_error(.Call(fullrank:::fullrank_dist_log_interval, "flat", 0, 1, list(0, 1)), "internal: 'flat' has no distribution function")
+  expect_error(.Call(fullrank:::fullrank_guide_start, numeric(), 0.1), "the guide needs at least one coordinate and an init_scale above 0")
+  expect_error(.Call(fullrank:::fullrank_guide_start, NaN, 0.1), "the start of the guide has values that are not finite")
+  expect_error(.Call(fullrank:::fullrank_guide_unconstrain, c(1, 0), diag(2)), "a guide's scale must be positive and finite")
+  expect_error(.Call(fullrank:::fullrank_natural_start, c(0, 0), 3L), "internal: 'theta' does not have the guide's size")
   expect_error(.Call(fullrank:::fullrank_special, "nosuch", 1, NULL), "internal: there is no special function 'nosuch'")
 })
 
