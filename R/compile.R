@@ -11,6 +11,7 @@ compile_model <- function(model, data, keep = NULL, trace_from = shortest_traced
   if (!length(ctx$sites)) {
     stop("The model has no latent site: every name on the left of `~` is in the data, so there is nothing to fit.", call. = FALSE)
   }
+  ctx$statement <- NULL
   kept <- kept_nodes(ctx, keep)
   with_nesting_message(check_unused(ctx))
   structure(list(
@@ -57,6 +58,7 @@ new_context <- function(model, data) {
   ctx$seen <- character()
   ctx$messages <- character()
   ctx$number <- 0L
+  ctx$iterations <- ctx$one_by_one <- 0
   ctx$statement <- NULL
   ctx
 }
@@ -141,6 +143,11 @@ compile_assign <- function(left, right, ctx) {
 check_assignable <- function(name, ctx) {
   if (exists(name, ctx$data, inherits = FALSE)) fail(ctx, sprintf("`%s` is in the data: give the deterministic value another name.", name))
   if (name %in% names(ctx$sites)) fail(ctx, sprintf("`%s` is a site: give the deterministic value another name.", name))
+  loop <- ctx$loop
+  while (!identical(loop, ctx$data)) {
+    if (exists(name, loop, inherits = FALSE)) fail(ctx, sprintf("`%s` is the variable of a loop: give the deterministic value another name.", name))
+    loop <- parent.env(loop)
+  }
 }
 
 assign_value <- function(name, value, ctx) {

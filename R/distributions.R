@@ -66,11 +66,6 @@ outside_support <- function(dist, x, args, categories = Inf) {
       bad <- abs(rowSums(m) - 1) > 1e-8
       m < 0 | m > 1 | bad
     },
-    ordered_vector = {
-      m <- if (is.matrix(x)) x else matrix(x, 1L)
-      m <- cbind(FALSE, m[, -1L, drop = FALSE] <= m[, -ncol(m), drop = FALSE])
-      if (is.matrix(x)) m else as.vector(m)
-    },
     cholesky = , corr_cholesky = , corr_matrix = , cov_matrix = rep(!is.null(matrix_fault(x, dist$support)), length(x)),
     stop("internal: unknown support '", dist$support, "'")
   )
@@ -85,17 +80,20 @@ argument_fault <- function(x, support) {
   }
   whole <- function(v) v == floor(v)
   bad <- switch(support,
-    positive = , positive_vector = x <= 0, nonnegative = , nonnegative_vector = x < 0, unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1,
+    positive = , positive_vector = x <= 0, nonnegative = x < 0, nonnegative_vector = x < 0 | all_zero(x), unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1,
     count = x < 0 | !whole(x), correlation = x <= -1 | x >= 1, nodes = x < 1 | !whole(x),
     ordered_vector = if (length(x) > 1L && !is.matrix(x)) c(FALSE, diff(as.vector(x)) <= 0) else FALSE,
     FALSE)
   if (!any(bad)) return()
   need <- switch(support,
-    positive = , positive_vector = "positive", nonnegative = , nonnegative_vector = "at least 0", unit = "between 0 and 1",
+    positive = , positive_vector = "positive", nonnegative = "at least 0", nonnegative_vector = "at least 0, and not all 0", unit = "between 0 and 1",
     open_unit = "between 0 and 1, both excluded", count = "a count", correlation = "between -1 and 1, both excluded",
     nodes = "numbers of elements, from 1", ordered_vector = "increasing")
   sprintf("%s, but it has %s.", need, paste(utils::head(format(x[bad]), 3L), collapse = ", "))
 }
+
+# Which elements of weights (a vector, or a matrix with one set of them a row) belong to a set without any.
+all_zero <- function(x) if (is.matrix(x)) rep(rowSums(x != 0) == 0, ncol(x)) else rep(all(x == 0), length(x))
 
 matrix_kinds <- c(cholesky = "a lower triangular matrix with a positive diagonal", corr_cholesky = "the Cholesky factor of a correlation matrix",
                   corr_matrix = "a correlation matrix", cov_matrix = "symmetric and positive definite")
@@ -128,10 +126,10 @@ matrix_fault <- function(x, kind, tolerance = 1e-8) {
   }
 }
 
-support_text <- function(dist) {
+support_text <- function(dist, categories = Inf) {
   switch(dist$support,
-    positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", category = "categories 1, 2, ... as numbers",
+    positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", 
+    category = sprintf("categories 1, 2, ... as numbers%s", if (is.finite(categories)) sprintf(", up to %d", as.integer(categories)) else ""),
     bounded = "numbers between its bounds", binary = "0 or 1", count = "counts 0, 1, 2, ...",
-    count_to_size = "counts from 0 to `size`", count_vector = "counts", simplex = "vectors of shares that sum to 1",
-    ordered_vector = "increasing vectors", "numbers")
+    count_to_size = "counts from 0 to `size`", count_vector = "counts", simplex = "vectors of shares that sum to 1", "numbers")
 }

@@ -33,10 +33,7 @@ eval_expr <- function(expr, ctx) {
   }
   value <- eval_inner(expr, ctx)
   for (call in around) {
-    args <- as.list(call)[-1L]
-    args[1L] <- list(value)
-    args[-1L] <- lapply(args[-1L], eval_expr, ctx)
-    value <- eval_call(call, args, ctx)
+    value <- eval_call(call, c(list(value), eval_args(call, as.list(call)[-(1:2)], ctx)), ctx)
   }
   value
 }
@@ -53,8 +50,21 @@ eval_inner <- function(expr, ctx) {
   if (!is.symbol(head)) fail(ctx, sprintf("`%s` is no function of the model language.", statement_text(head)))
   name <- as.character(head)
   if (name == "[" || name == "[[") return(eval_index(expr, ctx))
-  eval_call(expr, lapply(as.list(expr)[-1L], eval_expr, ctx), ctx)
+  if (name == "$" || name == "@") {
+    fail(ctx, sprintf("`%s` is not available for values that depend on a latent: `%s` is an array of numbers.", name, statement_text(expr[[2L]])),
+         sprintf("Take elements of it by number or by name, as in `%s[1]`.", statement_text(expr[[2L]])))
+  }
+  eval_call(expr, eval_args(expr, as.list(expr)[-1L], ctx), ctx)
 }
+
+# Arguments of a function that takes no latents may be what no statement can hold (`function(i) a[i]`): it is the function that is wrong.
+eval_args <- function(call, exprs, ctx) {
+  name <- as.character(call[[1L]])
+  if (!is.null(language[[name]])) return(lapply(exprs, eval_expr, ctx))
+  tryCatch(lapply(exprs, eval_expr, ctx), fullrank_model_error = function(e) fail_function(name, ctx))
+}
+
+comparisons <- c("<", ">", "<=", ">=", "==", "!=", "!", "&", "|", "&&", "||")
 
 # A call whose arguments are known.
 eval_call <- function(expr, args, ctx) {
@@ -62,13 +72,18 @@ eval_call <- function(expr, args, ctx) {
   name <- as.character(head)
   if (!any(vapply(args, is_node, NA))) return(eval_data(as.call(c(head, args)), ctx))
   handler <- language[[name]]
-  if (is.null(handler)) {
-    fail(ctx, sprintf("`%s()` is not available for values that depend on a latent.", name),
-         if (is_dist(name)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", name)
-         else nearest_hint(name, language_names()),
-         paste(c("Allowed are", strwrap(paste(language_names(), collapse = " "), 90)), collapse = "\n  "))
-  }
+  if (is.null(handler)) fail_function(name, ctx)
   call_handler(handler, name, args, ctx)
+}
+
+fail_function <- function(name, ctx) {
+  dist <- sub("_l(u?p[dm]f|prob)$", "", name)
+  fail(ctx, sprintf("`%s()` is not available for values that depend on a latent.", name),
+       if (name == "if") "Here it is a statement: `if (test) x <- ... else x <- ...`; for each element there is ifelse()."
+       else if (name %in% comparisons) "It would be TRUE or FALSE, and the log density would jump where it changes. Only data can be compared."
+       else if (is_dist(dist)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", dist)
+       else nearest_hint(name, language_names()),
+       paste(c("Allowed are", strwrap(paste(language_names(), collapse = " "), 90)), collapse = "\n  "))
 }
 
 call_handler <- function(handler, name, args, ctx) {
@@ -89,15 +104,34 @@ read_latent <- function(x, ctx) if (is_node(x)) x else join_parts(x, ctx)
 
 # An expression of data alone, evaluated by R: data first, then deterministic values, then the environment.
 eval_data <- function(expr, ctx) {
-  value <- tryCatch(eval(expr, ctx$loop), error = function(e) {
+  value <- tryCatch(without_overflow(expr, ctx, eval(expr, ctx$loop)), error = function(e) {
+    if (inherits(e, "fullrank_model_error")) stop(e)
     unknown <- unknown_names(expr, ctx)
     if (length(unknown)) fail_unknown(ctx, unknown[1L])
-    fail(ctx, sprintf("R could not evaluate `%s`: %s.", statement_text(expr), sub("[.]$", "", conditionMessage(e))))
+    called <- statement_head(expr)
+    fail(ctx, sprintf("R could not evaluate `%s`: %s.", statement_text(expr), sub("[.]$", "", conditionMessage(e))),
+         if ((is_dist(called) || is_wrapper(called)) && !exists(called, ctx$loop, mode = "function")) sprintf("`%s()` is a distribution: it stands on the right of `~`.", called))
   })
   if (is.function(value)) {
     unknown <- unknown_names(expr, ctx)
     if (length(unknown)) fail_unknown(ctx, unknown[1L])
     fail(ctx, sprintf("`%s` is a function, not a value.", statement_text(expr)))
+  }
+  value
+}
+
+# R makes NA of a whole number that is too large, and warns: here that is an error.
+without_overflow <- function(expr, ctx, value) {
+  told <- gettext("NAs produced by integer overflow", "integer overflow - use sum(as.numeric(.))", "integer overflow in 'cumsum'; use 'cumsum(as.numeric(.))'", domain = "R")
+  overflow <- FALSE
+  value <- withCallingHandlers(value, warning = function(w) {
+    if (!conditionMessage(w) %in% told) return()
+    overflow <<- TRUE
+    invokeRestart("muffleWarning")
+  })
+  if (overflow && anyNA(value, recursive = TRUE)) {
+    fail(ctx, sprintf("`%s` goes beyond R's largest integer, %s.", statement_text(expr), big(.Machine$integer.max)),
+         "Make its integers numbers first: as.numeric().")
   }
   value
 }
@@ -128,9 +162,10 @@ as_numeric_value <- function(x, ctx) {
   if (is.data.frame(x)) x <- data.matrix(x)
   if (is.logical(x) || is.integer(x)) storage.mode(x) <- "double"
   if (inherits(x, "Matrix")) x <- as.matrix(x)
-  if (!is.numeric(x) || is.factor(x)) {
+  if (!is.numeric(x) || is.factor(x) || inherits(x, "integer64")) {
     fail(ctx, sprintf("A number is needed, but this is %s.",
-                      if (is.factor(x)) "a factor (use as.integer() or an index)" else paste("of class", class(x)[1L])))
+                      if (is.factor(x)) "a factor (use as.integer() or an index)"
+                      else sprintf("of class %s%s", class(x)[1L], if (inherits(x, c("integer64", "difftime", "Date", "POSIXct"))) " (use as.numeric())" else "")))
   }
   x
 }

@@ -167,9 +167,13 @@ language$matrix <- function(ctx, data, nrow, ncol, byrow = FALSE) {
   if (missing(nrow) && missing(ncol)) { nrow <- n; ncol <- 1L }
   if (missing(nrow)) nrow <- ceiling(n / ncol)
   if (missing(ncol)) ncol <- ceiling(n / nrow)
+  check_elements(as.double(nrow) * ncol)
   rearrange(ctx, with_dim(as_node(data, ctx), NULL), function(i) matrix(i, nrow, ncol, byrow))
 }
-language$array <- function(ctx, data, dim) rearrange(ctx, with_dim(as_node(data, ctx), NULL), function(i) array(i, dim))
+language$array <- function(ctx, data, dim) {
+  check_elements(prod(dim))
+  rearrange(ctx, with_dim(as_node(data, ctx), NULL), function(i) array(i, dim))
+}
 
 bind <- function(ctx, values, how) {
   nodes <- lapply(unname(values), as_node, ctx)
@@ -184,6 +188,7 @@ language$rbind <- function(ctx, ...) bind(ctx, list(...), rbind)
 language$diag <- function(ctx, x, nrow) {
   if (length(x$dim) == 2L) return(rearrange(ctx, x, diag))
   n <- if (missing(nrow)) x$len else as.integer(nrow)
+  check_elements(as.double(n) * n)
   x <- stretch(x, n, ctx)
   add_node(ctx$b, "scatter", n * n, x$id, add_index(ctx$b, seq(1L, by = n + 1L, length.out = n)), c(n, n))
 }
@@ -192,6 +197,7 @@ language$outer <- function(ctx, X, Y, FUN = "*") {
   op <- if (is.character(FUN) && length(FUN) == 1L) op[FUN] else NA
   if (is.na(op)) stop("the operation of outer() must be one of \"*\", \"+\", \"-\", \"/\", \"^\", \"pmin\", \"pmax\"", call. = FALSE)
   nx <- value_length(X); ny <- value_length(Y)
+  check_elements(as.double(nx) * ny)
   a <- pick(ctx, X, rep(seq_len(nx), ny))
   b <- pick(ctx, Y, rep(seq_len(ny), each = nx))
   node <- binary(ctx, op, a, b, "outer")
@@ -226,6 +232,7 @@ matrix_product <- function(ctx, a, b, ta = FALSE, tb = FALSE, symbol = "%*%") {
   inner <- if (tb) db[2L] else db[1L]
   m <- if (tb) db[1L] else db[2L]
   if (k != inner) fail(ctx, sprintf("Shapes %s and %s do not conform in `%s`.", shape_text(a), shape_text(b), symbol))
+  check_elements(as.double(n) * m)
   if (!is_node(a) && m == 1L && !tb && is.null(ctx$b$outer)) {
     x <- if (ta) t(matrix(as_numeric_value(a, ctx), da[1L])) else a
     x <- as_node(x, ctx)
@@ -277,7 +284,7 @@ language$solve <- function(ctx, a, b) {
   n <- square_matrix(a, "`a`")
   if (missing(b)) b <- diag(n)
   m <- right_columns(b, n)
-  add_node(ctx$b, "solve", n * m, c(as_node(a, ctx)$id, as_node(b, ctx)$id), c(n, m), if (!is.null(value_dim(b))) c(n, m))
+  add_node(ctx$b, "solve", as.double(n) * m, c(as_node(a, ctx)$id, as_node(b, ctx)$id), c(n, m), if (!is.null(value_dim(b))) c(n, m))
 }
 
 solve_triangular <- function(ctx, r, x, k, upper.tri, transpose) {
@@ -293,7 +300,7 @@ solve_triangular <- function(ctx, r, x, k, upper.tri, transpose) {
   t <- if (d[1L] == n && d[2L] == n) as_node(r, ctx) else part(r, d, seq_len(n))
   rhs <- if (dx[1L] == n) as_node(x, ctx) else part(x, dx, seq_len(m))
   flags <- c(plain_flag(upper.tri, "upper.tri"), plain_flag(transpose, "transpose"))
-  add_node(ctx$b, "solve_tri", n * m, c(t$id, rhs$id), c(n, m, flags), if (!is.null(value_dim(x))) c(n, m))
+  add_node(ctx$b, "solve_tri", as.double(n) * m, c(t$id, rhs$id), c(n, m, flags), if (!is.null(value_dim(x))) c(n, m))
 }
 language$backsolve <- function(ctx, r, x, k = NULL, upper.tri = TRUE, transpose = FALSE) solve_triangular(ctx, r, x, k, upper.tri, transpose)
 language$forwardsolve <- function(ctx, l, x, k = NULL, upper.tri = FALSE, transpose = FALSE) solve_triangular(ctx, l, x, k, upper.tri, transpose)

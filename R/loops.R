@@ -14,15 +14,26 @@ shortest_traced_loop <- 8L
 # Iterations of inner loops, unrolled inside a traced body.
 most_inner_iterations <- 200L
 most_segments <- 20L
+# Iterations of all loops of a model, and of those that are unrolled: more would take minutes.
+most_iterations <- 1e6
+most_unrolled <- 1e5
 
 compile_for <- function(s, ctx) {
   over <- eval_expr(s[[3L]], ctx)
   if (is_node(over)) fail(ctx, "The loop runs over a latent value: its range must be data.")
   if (is_stream(over)) abort_trace("the range of an inner loop differs between iterations")
-  compile_loop(as.character(s[[2L]]), over, s[[4L]], ctx)
+  name <- as.character(s[[2L]])
+  if (exists(name, ctx$latent, inherits = FALSE) || exists(name, ctx$values, inherits = FALSE)) {
+    fail(ctx, sprintf("`%s` is a site or a value of the model: give the loop's variable another name.", name))
+  }
+  compile_loop(name, over, s[[4L]], ctx)
 }
 
 compile_loop <- function(name, over, body, ctx, part = FALSE) {
+  if (is.null(ctx$trace) && !part) {
+    ctx$iterations <- ctx$iterations + length(over)
+    if (ctx$iterations > most_iterations) fail_long_loop(ctx, name, ctx$iterations, "are compiled", most_iterations)
+  }
   if (is.null(ctx$trace) && length(over) >= ctx$trace_from && is.numeric(over) && !is.object(over)) {
     outcome <- trace_loop(name, over, body, ctx, part)
     if (isTRUE(outcome)) return()
@@ -35,8 +46,17 @@ compile_loop <- function(name, over, body, ctx, part = FALSE) {
   unroll_loop(name, over, body, ctx)
 }
 
+fail_long_loop <- function(ctx, name, n, what, most) {
+  fail(ctx, sprintf("With the loop over `%s`, %s iterations %s, above %s, the most that can be.", name, big(n), what, big(most)),
+       "Write it on whole vectors: `y ~ normal(mu[group], sigma)` in place of `y[i] ~ normal(mu[group[i]], sigma)` for each i.")
+}
+
 unroll_loop <- function(name, over, body, ctx) {
   trace <- ctx$trace
+  if (is.null(trace)) {
+    ctx$one_by_one <- ctx$one_by_one + length(over)
+    if (ctx$one_by_one > most_unrolled) fail_long_loop(ctx, name, ctx$one_by_one, sprintf("are compiled one by one (%s)", utils::tail(c("they are not alike", ctx$unrolled), 1L)), most_unrolled)
+  }
   if (!is.null(trace)) {
     trace$inner <- trace$inner + length(over)
     if (trace$inner > most_inner_iterations) abort_trace("its inner loops are long")
@@ -229,12 +249,15 @@ trace_data <- function(expr, names, ctx) {
     if (is_stream(value)) varying[[name]] <- value$items else assign(name, value, env)
   }
   items <- vector("list", trace$n)
-  for (t in seq_len(trace$n)) {
-    for (name in names(varying)) assign(name, varying[[name]][[t]], env)
-    value <- eval(expr, env)
-    if (is.null(value) || is.function(value)) abort_trace("an expression of data has no value")
-    items[[t]] <- value
-  }
+  items <- without_overflow(expr, ctx, {
+    for (t in seq_len(trace$n)) {
+      for (name in names(varying)) assign(name, varying[[name]][[t]], env)
+      value <- eval(expr, env)
+      if (is.null(value) || is.function(value)) abort_trace("an expression of data has no value")
+      items[[t]] <- value
+    }
+    items
+  })
   simple <- all(lengths(items) == 1L) && all(vapply(items, function(x) is.atomic(x) && is.null(attributes(x)), NA))
   new_stream(if (simple) unlist(items, use.names = FALSE) else items)
 }

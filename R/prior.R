@@ -60,7 +60,10 @@ sample_prior <- function(compiled, n, seed) {
   for (k in seq_along(compiled$sites)) {
     site <- compiled$sites[[k]]
     x <- sample_statement(compiled, site, z, seed, "prior", k)
-    if (anyNA(x)) stop(sprintf("`%s` has no proper prior to draw from (`%s()`).", site$name, site$dist), call. = FALSE)
+    if (anyNA(x)) {
+      stop(if (is.null(site$wrapped)) sprintf("`%s` has no proper prior to draw from (`%s()`).", site$name, site$dist)
+           else sprintf("`%s` cannot be drawn from its prior: almost none of it lies where `%s()` allows.", site$name, site$wrapped$wrapper), call. = FALSE)
+    }
     values[[site$name]] <- x
     for (s in seq_len(n)) {
       z[s, site$offset + seq_len(site$free)] <- unconstrain_site(compiled, site, pushed_inside(compiled, site, x[s, ], z[s, ]), z[s, ])

@@ -81,7 +81,15 @@ add_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL)
   add_plain_node(b, op, len, args, ints, dim)
 }
 
+# Elements of a value that is computed: 0.8 GB for each point. Functions that would make more say so before they do.
+most_elements <- 1e8
+
+check_elements <- function(n) {
+  if (n > most_elements) stop(sprintf("it makes an array of %s elements, above %s, the most that can be", big(n), big(most_elements)), call. = FALSE)
+}
+
 add_plain_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL) {
+  if (op != "const") check_elements(len)
   n <- b$n + 1L
   b$push_node(n, b$codes[[op]], as.integer(len), as.integer(args), as.integer(ints))
   b$n <- n

@@ -51,6 +51,7 @@ eval_dist_args <- function(name, dist, exprs, ctx) {
     arg <- dist$args[[k]]
     if (is_node(args[[k]])) {
       if (arg$data_only) fail(ctx, sprintf("`%s` of `%s()` depends on a latent: it must be data.", arg$name, name))
+      check_latent_argument(args[[k]], arg, name, ctx)
     } else {
       check_data_argument(args[[k]], arg, name, ctx)
     }
@@ -61,8 +62,27 @@ eval_dist_args <- function(name, dist, exprs, ctx) {
 check_data_argument <- function(x, arg, name, ctx) {
   if (anyNA(x)) fail(ctx, sprintf("`%s` of `%s()` has missing values (%d of %d).", arg$name, name, sum(is.na(x)), length(x)))
   if (!length(x)) fail(ctx, sprintf("`%s` of `%s()` is empty.", arg$name, name))
+  # bounds and cutpoints may be infinite, and degrees of freedom
+  if (any(is.infinite(x)) && name != "flat" && arg$support != "ordered_vector" && arg$name != "df") {
+    fail(ctx, sprintf("`%s` of `%s()` must be finite, but it has %s.", arg$name, name, paste(utils::head(format(x[is.infinite(x)]), 3L), collapse = ", ")))
+  }
   need <- argument_fault(x, arg$support)
   if (!is.null(need)) fail(ctx, sprintf("`%s` of `%s()` must be %s", arg$name, name, need))
+}
+
+# A site that goes in as it is, though it takes values that the argument cannot have: the density is zero there, which no step follows.
+check_latent_argument <- function(x, arg, name, ctx) {
+  site <- Find(function(s) s$id == x$id, ctx$sites)
+  if (is.null(site) || !is.null(ctx$b$outer)) return()
+  need <- switch(arg$support,
+    positive = , positive_vector = , nonnegative = , nonnegative_vector = list(0, Inf, "positive", "half_normal()", "exp"),
+    unit = , open_unit = list(0, 1, "between 0 and 1", "beta()", "plogis"),
+    correlation = list(-1, 1, "between -1 and 1", "uniform(-1, 1)", "tanh"),
+    ordered_vector = if (site$length > 1L) list(Inf, -Inf, "increasing", "ordered()"))
+  if (is.null(need) || is.null(site$lower) || all(site$lower >= need[[1L]] & site$upper <= need[[2L]])) return()
+  other <- if (length(need) > 4L) sprintf(", or write %s(%s)", need[[5L]], site$name) else ""
+  ctx$messages <- union(ctx$messages, sprintf("`%s` of `%s()` must be %s, but the site `%s` also takes other values: give it a distribution such as %s%s.",
+                                              arg$name, name, need[[3L]], site$name, need[[4L]], other))
 }
 
 # A distribution joined with its link: the stable form of the same density.
@@ -138,6 +158,9 @@ event_size <- function(dist, args, ctx, name) {
 fit_event_args <- function(args, dist, N, K, ctx, name) {
   most <- largest_node(dist, args, ctx, name)
   if (most > K) fail(ctx, sprintf("`%s()` names element %d of a vector of length %d.", name, most, K))
+  if (dist$support == "cov_matrix" && !is_node(args$df) && any(args$df <= K - 1)) {
+    fail(ctx, sprintf("`df` of `%s()` must be above %d, one less than the size of the matrix, but it is %s.", name, K - 1L, format(min(args$df))))
+  }
   Map(function(x, arg) fit_event_arg(x, arg, N, K, ctx, name), args, dist$args)
 }
 
@@ -272,7 +295,7 @@ check_observed <- function(x, dist, args, label, dist_name, ctx, categories = In
     at <- which(as.vector(bad))
     fail(ctx, sprintf("The observed `%s` has %d value%s outside the support of `%s()` (first in %s): %s.", label, length(at), if (length(at) == 1L) "" else "s",
                       dist_name, first_rows(bad, rows), paste(format(utils::head(as.vector(x)[at], 3L)), collapse = ", ")),
-         sprintf("It takes %s.", support_text(dist)))
+         sprintf("It takes %s.", support_text(dist, categories)))
   }
   if (dist$support == "count_vector") check_totals(x, args[[dist$size_arg]], label, ctx)
 }

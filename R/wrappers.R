@@ -93,7 +93,7 @@ eval_plain <- function(call, ctx, vectors) {
 check_extra <- function(extra, name, ctx) {
   bad <- function(x, wrong) !is_node(x) && (anyNA(x) || any(wrong(x)))
   if (!is.null(extra$prob) && bad(extra$prob, function(x) x < 0 | x > 1)) fail(ctx, sprintf("`prob` of `%s()` must be between 0 and 1.", name))
-  if (!is.null(extra$weights) && bad(extra$weights, function(x) x < 0)) fail(ctx, "`weights` of `mixture()` must not be negative.")
+  if (!is.null(extra$weights) && bad(extra$weights, function(x) x < 0 | all_zero(x))) fail(ctx, "`weights` of `mixture()` must not be negative, nor all 0.")
   if (is.null(extra$lower)) return()
   if (bad(extra$lower, function(x) x == Inf) || (!is.null(extra$upper) && bad(extra$upper, function(x) x == -Inf))) fail(ctx, sprintf("The bounds of `%s()` have missing or impossible values.", name))
   if (!is_node(extra$lower) && !is.null(extra$upper) && !is_node(extra$upper) && any(extra$lower >= extra$upper)) fail(ctx, sprintf("`lower` of `%s()` must be below `upper`.", name))
@@ -338,23 +338,81 @@ sample_wrapped <- function(compiled, d, n, z, seed, stream) {
   part <- function(k, at = seed) sample_wrapped(compiled, d$parts[[k]], n, z, mix_seed(at, k), stream)
   uniform <- function() matrix(uniform_numbers(S * n, mix_seed(seed, 991)), S)
   switch(d$wrapper,
-    ordered = t(apply(part(1L), 1L, sort)),
+    ordered = sample_ordered(part, spread(d$extra$lower), alike(d$parts[[1L]]), seed),
     zero_inflated = part(1L) * (uniform() >= spread(d$extra$prob)),
     censored = pmin(pmax(part(1L), spread(d$extra$lower)), spread(d$extra$upper)),
-    truncated = sample_truncated(part, spread(d$extra$lower), spread(d$extra$upper), seed),
+    truncated = {
+      lower <- spread(d$extra$lower); upper <- spread(d$extra$upper)
+      x <- draws_within(part, lower, upper, seed)
+      bad <- which(is.na(x))
+      inner <- d$parts[[1L]]
+      if (length(bad)) x[bad] <- inverse_truncated(inner$dist, lapply(unname(inner$args), function(a) spread(a)[bad]), lower[bad], upper[bad], uniform()[bad])
+      x
+    },
     mixture = sample_mixture(part, arg_values(compiled, d$extra$weights, z), length(d$parts), n, uniform())
   )
 }
 
-# What falls outside is drawn again.
-sample_truncated <- function(part, lower, upper, seed, tries = 1000L) {
+# What falls outside is drawn again; NA when no try has come inside.
+draws_within <- function(part, lower, upper, seed, tries = 100L) {
   x <- part(1L)
   for (k in seq_len(tries)) {
-    bad <- which(x < lower | x > upper)
+    bad <- which(!(x >= lower & x <= upper))
     if (!length(bad)) return(x)
     x[bad] <- part(1L, mix_seed(seed, 7000 + k))[bad]
   }
-  x[bad] <- NA_real_
+  x[!(x >= lower & x <= upper)] <- NA_real_
+  x
+}
+
+# The quantile u of a distribution between bounds, by bisection. NA where it has no mass between them.
+inverse_truncated <- function(name, args, lower, upper, u) {
+  mass <- function(x) .Call(fullrank_dist_log_interval, name, as.double(lower), as.double(x), args)
+  target <- log(u) + mass(upper)
+  none <- !is.finite(target)
+  further <- function(end, step, short) {
+    for (k in seq_len(1000L)) {
+      at <- which(short(mass(end)) & !none)
+      if (!length(at)) break
+      end[at] <- end[at] + step * 2^k
+    }
+    end
+  }
+  low <- ifelse(lower == -Inf, pmin(upper, 0) - 1, lower)
+  low <- ifelse(lower == -Inf, further(low, -1, function(m) m >= target & lower == -Inf), low)
+  high <- ifelse(upper == Inf, pmax(low, 0) + 1, upper)
+  high <- ifelse(upper == Inf, further(high, 1, function(m) m < target & upper == Inf), high)
+  for (k in seq_len(200L)) {
+    middle <- low + (high - low) / 2
+    beyond <- !none & mass(middle) >= target
+    high <- ifelse(beyond, middle, high)
+    low <- ifelse(beyond, low, middle)
+  }
+  x <- if (dist_table()[[name]]$discrete) round(high) else high
+  ifelse(none, NA_real_, pmin(pmax(x, lower), upper))
+}
+
+# Whether all elements of a wrapped distribution have the same one.
+alike <- function(d) {
+  one <- function(a) if (is.list(a)) a$len == 1L else length(a) == 1L
+  if (is.null(d$wrapper)) return(all(vapply(d$args, one, NA)))
+  all(vapply(d$parts, alike, NA)) && (d$wrapper == "mixture" || all(vapply(d$extra, one, NA)))
+}
+
+# Increasing, above `lower`: elements that are alike are sorted, others drawn again until they are. NA when no try is.
+sample_ordered <- function(part, lower, alike, seed, tries = 1000L) {
+  if (alike) {
+    x <- draws_within(part, lower, Inf, seed, tries)
+    return(matrix(x[order(row(x), x)], nrow(x), byrow = TRUE))
+  }
+  wrong <- function(x) rowSums(x < lower) > 0 | rowSums(x[, -1L, drop = FALSE] <= x[, -ncol(x), drop = FALSE]) > 0
+  x <- part(1L)
+  for (k in seq_len(tries)) {
+    bad <- which(wrong(x))
+    if (!length(bad)) return(x)
+    x[bad, ] <- part(1L, mix_seed(seed, 7000 + k))[bad, ]
+  }
+  x[wrong(x), ] <- NA_real_
   x
 }
 

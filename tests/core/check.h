@@ -26,6 +26,7 @@ void test_special(void);
 void test_rng(void);
 void test_bijection(void);
 void test_tril(void);
+void test_dense(void);
 void test_guide(void);
 void test_optim(void);
 void test_natural(void);

@@ -38,6 +38,7 @@ static void run_all(void)
   test_rng();
   test_bijection();
   test_tril();
+  test_dense();
   test_guide();
   test_optim();
   test_natural();

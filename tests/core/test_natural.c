@@ -413,6 +413,30 @@ static void test_hopeless(void)
   free_target(&t);
 }
 
+/* A state of a phase that there is not is refused, and stays as it was. */
+static void test_unknown_phase(void)
+{
+  target t = make_target(GAUSSIAN, 2, 1.0);
+  fr_natural s = start_state(2, 0.0);
+  double loss[2] = {0.0}, counts[1] = {0.0}, *work = calloc(fr_natural_work(2, 8), sizeof(double));
+  fr_natural_spec spec = {.log_density = log_density, .model = &t, .explain = explain, .counts = counts, .seed = 3, .pairs = 8, .tol = TOL,
+                          .until_step = 2.0, .max_gradients = 1e5, .loss = loss};
+  const double phases[] = {-1.0, FR_NATURAL_CONVERGED + 1.0, 99.0};
+  t.state = &s;
+  for (int k = 0; k < 3; k++) {
+    int status;
+    s.c.phase = phases[k];
+    fr_natural before = copy_state(&s);
+    CHECK(fr_natural_update(&s, &spec, loss, work) == FR_ERR_ARGUMENT);
+    CHECK(fr_natural_run(&s, &spec, &status, work) == FR_ERR_ARGUMENT);
+    CHECK(same_bits(&s, &before) && t.calls == 0.0);
+    free_state(&before);
+  }
+  free_state(&s);
+  free_target(&t);
+  free(work);
+}
+
 void test_natural(void)
 {
   const int dims[] = {1, 2, 7, 33};
@@ -436,4 +460,5 @@ void test_natural(void)
   test_faulty(LOG_GAMMA, FR_NATURAL_MATCHED_MAX + 1, 4.0, 0.0, FR_NATURAL_GROW, FR_NATURAL_GROW, visited);
   for (int k = 0; k < FR_NATURAL_CONVERGED; k++) CHECK(visited[k] > 0);
   test_hopeless();
+  test_unknown_phase();
 }

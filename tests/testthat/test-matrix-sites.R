@@ -189,6 +189,36 @@ test_that("prior draws have the moments that they must have", {
   expect_error(simulate(model({ x ~ icar(node1, node2) }), 1, data = edges), "`x` has no proper prior to draw from")
 })
 
+test_that("a precision of data, which is factored once, gives the exact density, gradient and draws", {
+  # badly scaled, and not diagonal: standard deviations from 1e-3 to 1e3
+  K <- 6L
+  scale <- diag(10^seq(3, -3, length.out = K))
+  Q <- scale %*% (diag(K) * 2 - 0.9 * (abs(row(diag(K)) - col(diag(K))) == 1)) %*% scale
+  set.seed(5)
+  Y <- matrix(rnorm(4 * K), 4L) %*% solve(scale)
+  f <- log_density(model({
+    mu ~ normal(0, 1, dim = K)
+    x ~ multi_normal_precision(mu, Q)
+    Y ~ multi_normal_precision(x, Q)
+  }), list(K = K, Q = Q, Y = Y))
+  program <- fullrank:::compile_model(model({ x ~ multi_normal_precision(0, Q) }), list(Q = Q))$program
+  expect_identical(program$dists, "multi_normal_cholesky")
+  log_normal <- function(r) -0.5 * K * log(2 * pi) + sum(log(diag(chol(Q)))) - 0.5 * sum(r * (Q %*% r))
+  for (k in 1:5) {
+    mu <- rnorm(K)
+    x <- mu + solve(scale, rnorm(K))
+    exact <- sum(dnorm(mu, log = TRUE)) + log_normal(x - mu) + sum(apply(Y, 1L, function(y) log_normal(y - x)))
+    expect_lt(abs(f$fn(c(mu, x)) - exact), 1e-10 * abs(exact))
+    gradient <- c(-mu + Q %*% (x - mu), -Q %*% (x - mu) + Q %*% colSums(sweep(Y, 2L, x)))
+    expect_lt(max(abs(f$gr(c(mu, x)) - gradient) / pmax(1, abs(gradient))), 1e-8)
+  }
+  n <- 20000L
+  s <- simulate(model({ x ~ multi_normal_precision(m, Q) }), n, seed = 3, data = list(m = 1:K, Q = Q))
+  white <- sweep(s$x, 2L, 1:K) %*% t(chol(Q))
+  expect_lt(max(abs(colMeans(white))), 5 / sqrt(n))
+  expect_lt(max(abs(crossprod(white) / n - diag(K))), 5 * sqrt(2 / n))
+})
+
 # ---- names, shapes, starts ---------------------------------------------------------------------------------------------------
 
 test_that("draws, summaries and quantiles of a matrix have its shape and its names", {

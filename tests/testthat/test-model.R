@@ -271,3 +271,58 @@ test_that("the help page lists the table of functions", {
   help <- fullrank:::language_help()
   for (name in fullrank:::language_names()) expect_true(grepl(paste0("`", name, "`"), help, fixed = TRUE))
 })
+
+# The gradient of a log density has mean zero over its own draws: here over sites and data drawn together by simulate().
+expect_own_draws <- function(m, data, n = 200L) {
+  s <- simulate(m, n, seed = 7, data = data)
+  draw <- function(x, i) if (is.null(dim(x))) x[i] else array(x[slice.index(x, 1L) == i], dim(x)[-1L])
+  sites <- setdiff(names(s), names(data))
+  gradients <- t(vapply(seq_len(n), function(i) {
+    values <- lapply(s, draw, i)
+    f <- log_density(m, utils::modifyList(as.list(data), values[setdiff(names(s), sites)]))
+    f$gr(f$unconstrain(values[sites]))
+  }, numeric(log_density(m, data)$dim)))
+  expect_lt(max(abs(colMeans(gradients)) / (apply(gradients, 2L, sd) / sqrt(n))), 5)
+}
+
+test_that("draws of sites and data together are those of the density", {
+  set.seed(5)
+  x <- rnorm(12)
+  g <- rep(1:4, 3)
+  k <- rep(1:3, 4)
+  expect_own_draws(model({
+    b ~ normal(0, 1)
+    c ~ ordered(normal(0, 2), lower = -3, dim = 3)
+    k ~ ordered_logistic(x * b, c)
+  }), list(x = x, k = k))
+  expect_own_draws(model({
+    w ~ dirichlet(c(2, 3, 2))
+    mu ~ ordered(normal(c(-1, 0, 1), 1), dim = 3)
+    s ~ gamma(5, 5, dim = 3)
+    y ~ mixture(w, normal(mu[1], s[1]), normal(mu[2], s[2]), normal(mu[3], s[3]))
+  }), list(y = x))
+  expect_own_draws(model({
+    a ~ normal(0, 0.5, dim = 2)
+    k ~ zero_inflated(plogis(a[1] + x), poisson_log(1 + a[2] * x))
+  }), list(x = x, k = k))
+  expect_own_draws(model({
+    a ~ normal(0, 0.5)
+    shape ~ gamma(20, 10)
+    y ~ censored(weibull(shape, exp(a * x)), upper = 1.5)
+    z ~ truncated(lognormal(a, shape), lower = 0.7)
+  }), list(x = x, y = rep(1, 12), z = rep(1, 5)))
+  expect_own_draws(model({
+    mean ~ normal(0, 1, dim = 2)
+    tau ~ gamma(5, 5, dim = 2)
+    L ~ lkj_corr_cholesky(2, dim = 2)
+    u ~ multi_normal_cholesky(mean, diag(tau) %*% L, dim = c(4, 2))
+    y ~ normal(u[g, 1] + u[g, 2] * x, 0.5)
+  }), list(x = x, g = g, y = x))
+  expect_own_draws(model({
+    phi ~ uniform(-1, 1)
+    top ~ gamma(20, 10)
+    h ~ ar1(phi, 0.5, dim = 12)
+    s ~ uniform(0.5, 0.5 + top)
+    y ~ student_t(5, h, s)
+  }), list(y = x))
+})

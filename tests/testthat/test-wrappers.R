@@ -105,6 +105,61 @@ test_that("ordered() is the product of element densities over increasing vectors
   expect_true(all(apply(s, 1, diff) > 0))
 })
 
+# Draws (a row each) of independent elements, kept where `keep`: their means are those of x, within 5 standard errors.
+expect_same_means <- function(x, draws, keep) {
+  draws <- draws[keep, , drop = FALSE]
+  error <- sqrt(apply(x, 2L, var) / nrow(x) + apply(draws, 2L, var) / nrow(draws))
+  expect_lt(max(abs(colMeans(x) - colMeans(draws)) / error), 5)
+}
+
+test_that("draws of ordered() have its density: above `lower`, and for elements that differ", {
+  set.seed(1)
+  n <- 4000L
+  increasing <- function(x) rowSums(x[, -1L] <= x[, -3L]) == 0
+  m <- model({ c ~ ordered(normal(0, 1), lower = 0.5, dim = 3) })
+  x <- simulate(m, n, seed = 1)$c
+  expect_true(all(increasing(x)) && all(x > 0.5))
+  plain <- matrix(rnorm(3e6), ncol = 3L)
+  expect_same_means(x, plain, increasing(plain) & plain[, 1L] > 0.5)
+  x <- simulate(model({ a ~ uniform(-0.5, 0); c ~ ordered(normal(c(0, 2, 0), 1), lower = a, dim = 3) }), n, seed = 2)
+  expect_true(all(increasing(x$c)) && all(x$c > x$a))
+  lower <- runif(1e6, -0.5, 0)
+  plain <- sweep(matrix(rnorm(3e6), ncol = 3L), 2L, c(0, 2, 0), "+")
+  # the bound is drawn first, so that each has the same weight
+  keep <- increasing(plain) & plain[, 1L] > lower
+  bin <- cut(lower, 50)
+  weight <- as.vector(1 / tapply(keep, bin, mean)[bin[keep]])
+  expect_lt(max(abs(colMeans(x$c) - colSums(plain[keep, ] * weight) / sum(weight))), 0.06)
+  # a vector of one
+  one <- simulate(model({ c ~ ordered(normal(3, 1), dim = 1) }), n, seed = 3)$c
+  expect_identical(dim(one), c(n, 1L))
+  expect_lt(abs(mean(one) - 3), 5 / sqrt(n))
+  expect_error(simulate(model({ c ~ ordered(normal(c(30, 0), 1), dim = 2) }), 1, seed = 1), "`c` cannot be drawn from its prior: almost none of it lies where `ordered\\(\\)` allows")
+})
+
+test_that("draws of truncated() come from where nothing of the distribution is left but a tail", {
+  n <- 4000L
+  s <- simulate(model({
+    a ~ truncated(normal(0, 1), lower = 8)
+    b ~ truncated(normal(c(0, 1), 1), upper = -20, dim = 2)
+    t ~ truncated(student_t(3, 0, 1), lower = 200, upper = 300)
+    g ~ truncated(gamma(2, 1), upper = 1e-5)
+    e ~ truncated(exponential(1), lower = 50)
+    y ~ truncated(poisson(1e-6), lower = 2)
+  }), n, seed = 4, data = list(y = rep(3, 10)))
+  # the probabilities of the draws are uniform
+  uniform <- function(u) expect_gt(suppressWarnings(stats::ks.test(u, "punif")$p.value), 1e-4)
+  tail <- function(log_p, log_all) exp(log_p - log_all)
+  uniform(tail(pnorm(s$a, lower.tail = FALSE, log.p = TRUE), pnorm(8, lower.tail = FALSE, log.p = TRUE)))
+  for (k in 1:2) uniform(tail(pnorm(s$b[, k], k - 1, log.p = TRUE), pnorm(-20, k - 1, log.p = TRUE)))
+  uniform((pt(s$t, 3, lower.tail = FALSE) - pt(300, 3, lower.tail = FALSE)) / (pt(200, 3, lower.tail = FALSE) - pt(300, 3, lower.tail = FALSE)))
+  uniform(pgamma(s$g, 2, 1) / pgamma(1e-5, 2, 1))
+  uniform(exp(-(s$e - 50)))
+  expect_true(all(s$y == 2))
+  expect_error(simulate(model({ a ~ truncated(uniform(0, 1), lower = 0.5, upper = 2); b ~ truncated(beta(2, 2), lower = a + 1) }), 1, seed = 1),
+               "`b` cannot be drawn from its prior: almost none of it lies where `truncated\\(\\)` allows")
+})
+
 test_that("wrappers inside wrappers", {
   m <- model({
     l ~ normal(0, 1)
