@@ -124,6 +124,15 @@ test_that("every link of every family finds what its data were simulated from", 
   expect_lt(abs(coef(fit)[["x"]] - 0.6) / standard_errors(fit), 3.3)
 })
 
+test_that("two ordered categories are a binary response", {
+  fit <- fullrank(ordered(am) ~ wt, data = mtcars, family = "cumulative", prior = list(b ~ normal(0, 2), cutpoints ~ ordered(normal(0, 3))), seed = 1)
+  binary <- fullrank(am ~ wt, data = mtcars, family = binomial(), prior = list(b ~ normal(0, 2), Intercept ~ normal(0, 3)), seed = 1)
+  expect_equal(coef(fit)["wt"], coef(binary)["wt"], tolerance = 0.01)
+  expect_equal(as.data.frame(summary(fit))["0|1", "mean"], -coef(binary)[["(Intercept)"]], tolerance = 0.01)
+  expect_equal(fit$elbo, binary$elbo, tolerance = 0.01)
+  expect_equal(unname(predict(fit, type = "response")[, "1"]), unname(fitted(binary)), tolerance = 0.01)
+})
+
 test_that("pointwise densities are R's own", {
   values <- list(mu = matrix(c(0.5, 1.5, 2, 3), 2), eta = log(matrix(c(0.5, 1.5, 2, 3), 2)), sigma = c(0.5, 1), shape = c(2, 3), zi = c(0.2, 0.4))
   y <- c(0, 2)

@@ -98,3 +98,27 @@ test_that("models with groups agree with lme4", {
     expect_lt(max(abs(log(own$sdcor / theirs$sdcor[at]))), 0.35, label = name)
   }
 })
+
+test_that("ordinal and categorical models with groups: two categories are those of glmer, three those of gam", {
+  skip_if_not_installed("lme4")
+  few <- transform(subset(lme4::VerbAgg, as.integer(id) <= 60), id = droplevels(id))
+  reference <- lme4::glmer(r2 ~ btype + mode + (1 | id), few, stats::binomial(), nAGQ = 7)
+  want <- lme4::fixef(reference)
+  se <- sqrt(diag(as.matrix(stats::vcov(reference))))
+  ordinal <- fullrank(ordered(r2) ~ btype + mode + (1 | id), data = few, family = "cumulative", prior = list(b ~ normal(0, 100), cutpoints ~ ordered(normal(0, 100))), seed = 1)
+  table <- as.data.frame(summary(ordinal))
+  expect_lt(max(abs(c(-table["N|Y", "mean"], coef(ordinal)) - want) / se), 0.1)
+  nominal <- fullrank(r2 ~ btype + mode + (1 | id), data = few, family = "categorical", prior = list(Intercept ~ normal(0, 100), b ~ normal(0, 100)), seed = 1)
+  expect_lt(max(abs(coef(nominal) - want) / se), 0.1)
+  # the same density, given other names
+  expect_equal(unname(coef(nominal)[-1]), unname(coef(ordinal)), tolerance = 0.01)
+  expect_equal(as.data.frame(summary(nominal))["sd_id_Y", "mean"], table["sd_id", "mean"], tolerance = 0.01)
+  expect_lt(abs(log(table["sd_id", "mean"] / attr(lme4::VarCorr(reference)$id, "stddev"))), 0.1)
+  skip_if_not_installed("mgcv")
+  few$k <- as.integer(few$resp)
+  reference <- mgcv::gam(k ~ btype + mode + s(id, bs = "re"), mgcv::ocat(R = 3), few, method = "REML")
+  fit <- fullrank(ordered(resp) ~ btype + mode + (1 | id), data = few, family = "cumulative", prior = list(b ~ normal(0, 100), cutpoints ~ ordered(normal(0, 100))), seed = 1)
+  at <- match(names(coef(fit)), names(stats::coef(reference)))
+  expect_lt(max(abs(coef(fit) - stats::coef(reference)[at]) / sqrt(diag(stats::vcov(reference)))[at]), 0.25)
+  expect_gt(stats::cor(ranef(fit)$id[, 1], stats::coef(reference)[grep("^s\\(id", names(stats::coef(reference)))]), 0.999)
+})
