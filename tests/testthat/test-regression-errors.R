@@ -128,6 +128,7 @@ test_that("responses of other classes", {
 test_that("smooths that cannot be made", {
   skip_if_not_installed("mgcv")
   expect_error(fullrank(y ~ s(x, k = 20), data = d), "smooth `s\\(x, k = 20\\)` could not be made.*fewer unique")
+  expect_error(as_model(mpg ~ s(wt, bs = "ad", k = 8), data = mtcars), "`s\\(wt, bs = \"ad\", k = 8\\)` has no form as random effects")
   expect_error(fullrank(y ~ s(f), data = d), "`s\\(f\\)` needs numbers, but `f` is of class factor")
   expect_error(fullrank(y ~ x * s(n), data = d), "smooth `s\\(\\)` must be a term of its own")
   expect_error(fullrank(y ~ s(nosuch), data = d), "`nosuch` is neither in the data")
