@@ -207,7 +207,9 @@ prepare_smooths <- function(parsed, frame, suffix) {
     made <- tryCatch(mgcv::smoothCon(spec, data = frame, absorb.cons = TRUE, diagonal.penalty = TRUE),
                      error = function(e) stop(sprintf("The smooth `%s` could not be made: %s", statement_text(call), conditionMessage(e)), call. = FALSE))
     out <- c(out, lapply(made, function(smooth) {
-      random <- mgcv::smooth2random(smooth, "", type = 2)
+      random <- tryCatch(mgcv::smooth2random(smooth, "", type = 2), error = function(e) {
+        stop(sprintf("The smooth `%s` has no form as random effects: %s.", statement_text(call), conditionMessage(e)), call. = FALSE)
+      })
       list(smooth = smooth, label = smooth$label, id = paste0(legal_name(smooth$label), suffix), U = random$trans.U, D = random$trans.D,
            penalty = if (isTRUE(random$fixed)) rep(0, ncol(smooth$X)) else random$pen.ind)
     }))

@@ -5,10 +5,10 @@
 # Inverse links as the model language writes them.
 inverse_links <- list(
   identity = quote(eta), log = quote(exp(eta)), logit = quote(plogis(eta)), probit = quote(pnorm(eta)),
-  cloglog = quote(-expm1(-exp(eta))), inverse = quote(1 / eta), sqrt = quote(eta^2), `1/mu^2` = quote(1 / sqrt(eta))
+  cloglog = quote(-expm1(-exp(eta))), cauchit = quote(0.5 + atan(eta) / pi), inverse = quote(1 / eta), sqrt = quote(eta^2), `1/mu^2` = quote(1 / sqrt(eta))
 )
 
-probability_links <- c("logit", "probit", "cloglog", "log", "identity")
+probability_links <- c("logit", "probit", "cloglog", "cauchit", "log", "identity")
 mean_links <- c("log", "identity", "sqrt", "inverse")
 
 # response: kind of response, see response.R. direct: for a link, the form that takes `eta` itself. mean, variance: of an observation.
@@ -76,6 +76,7 @@ complete_family <- function(name, link, own) {
   table <- family_table[[name]]
   if (is.null(table)) {
     hint <- nearest_hint(name, names(family_table))
+    if (startsWith(name, "Negative Binomial")) hint <- "Its size is estimated here: family = \"negbinomial\"."
     if (startsWith(name, "quasi")) hint <- "A quasi-likelihood is no distribution: \"negbinomial\" or \"beta_binomial\" take up overdispersion."
     stop(paste(c(sprintf("There is no family \"%s\".", name), hint, sprintf("Known are %s.", enumerate(names(family_table), "\""))), collapse = " "), call. = FALSE)
   }

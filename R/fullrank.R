@@ -118,8 +118,9 @@ reject_dots <- function(...) {
                sprintf("Data go in together: data = list(%s = ...).", tags[1L])), collapse = " "), call. = FALSE)
 }
 
+# Names of arguments, which are not evaluated.
 argument_tags <- function(...) {
-  tags <- names(list(...))
+  tags <- names(as.list(substitute(list(...)))[-1L])
   if (is.null(tags)) rep("", ...length()) else tags
 }
 

@@ -5,7 +5,7 @@ language <- new.env(parent = emptyenv())
 
 local({
   elementwise <- c(
-    "exp", "expm1", "sqrt", "abs", "tanh", "sin", "cos", "lgamma", "digamma"
+    "exp", "expm1", "sqrt", "abs", "tanh", "sin", "cos", "atan", "lgamma", "digamma"
   )
   for (name in elementwise) {
     language[[name]] <- local({
@@ -326,7 +326,7 @@ data_functions <- list(
 # The table by topic, for the help page and for the message about a function that it does not have.
 language_topics <- list(
   arithmetic = c("+", "-", "*", "/", "^", "("),
-  `elementwise functions` = c("exp", "log", "log1p", "log2", "log10", "expm1", "sqrt", "abs", "plogis", "qlogis", "pnorm", "tanh", "sin", "cos", "lgamma", "digamma",
+  `elementwise functions` = c("exp", "log", "log1p", "log2", "log10", "expm1", "sqrt", "abs", "plogis", "qlogis", "pnorm", "tanh", "sin", "cos", "atan", "lgamma", "digamma",
                               "beta", "pmax", "pmin", "ifelse"),
   `sums and the like` = c("sum", "mean", "prod", "cumsum", "max", "min", "log_sum_exp", "softmax", "dot", "rowSums", "colSums", "rowMeans", "colMeans"),
   `putting together and taking apart` = c("[", "[[", "c", "cbind", "rbind", "rep", "rev", "matrix", "array", "as.vector", "as.numeric"),

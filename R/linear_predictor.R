@@ -83,7 +83,10 @@ part_predictor <- function(part, at, values, offset, new_levels, seed) {
   if (p) eta <- eta + tcrossprod(b[, seq_len(p), drop = FALSE], at$X)
   if (!is.null(part$wide)) eta <- eta + wide_predictor(part$wide, at$wide, b[, -seq_len(p), drop = FALSE], p, b)
   for (id in names(at$smooths)) {
-    eta <- eta + tcrossprod(as.vector(values[[paste0("sd_", id)]]) * values[[paste0("z_", id)]], at$smooths[[id]])
+    sd <- as.vector(values[[paste0("sd_", id)]])
+    centred <- part$centred[[id]]
+    scale <- if (is.null(centred)) sd else outer(sd, 1 - centred, `^`)
+    eta <- eta + tcrossprod(scale * values[[paste0("z_", id)]], at$smooths[[id]])
   }
   for (k in seq_along(part$groups)) {
     if (!is.null(at$groups[[k]])) eta <- eta + group_predictor(part$groups[[k]], at$groups[[k]], values, new_levels, mix_seed(seed, k))

@@ -108,6 +108,7 @@ with_intercept <- function(part) {
 # Fills in `$sites` (the table of priors), `$statements`, `$lowered` (data) and `$model`.
 lower_regression <- function(reg, prior) {
   reg$rough <- if (!reg$prior_only) rough_values(reg)
+  for (k in names(reg$parts)) reg$parts[[k]]$centred <- reg$rough$centred[names(reg$parts[[k]]$at$smooths)]
   low <- new_lowering(reg)
   for (part in reg$parts) lower_part(low, part)
   for (name in setdiff(reg$family$table$pars, names(reg$parts))) lower_parameter(low, name)
@@ -234,12 +235,20 @@ lower_offset <- function(low, part) {
   list(as.name(name))
 }
 
+# The coefficients of a smooth are group effects of one level, K of them, with the centring of lower_group().
 lower_smooths <- function(low, part, s) {
   Map(function(Z, id) {
     low$data[[Zn <- paste0("Z_", id)]] <- take_rows(Z, low$rows)
     state_site(low, paste0("sd_", id), call("half_student_t", 3, scaled(s)), kind = "sd", support = "positive")
-    state_site(low, paste0("z_", id), quote(normal(0, 1)), as.double(ncol(Z)), seq_len(ncol(Z)), "z")
-    call("%*%", as.name(Zn), call("(", call("*", as.name(paste0("sd_", id)), as.name(paste0("z_", id)))))
+    sd <- as.name(paste0("sd_", id))
+    z <- as.name(paste0("z_", id))
+    centred <- low$centred[[id]]
+    if (!is.null(centred)) low$data[[paste0("centred_", id)]] <- centred
+    own <- as.name(paste0("centred_", id))
+    state_site(low, paste0("z_", id), if (is.null(centred)) quote(normal(0, 1)) else call("normal", 0, call("^", sd, own)),
+               as.double(ncol(Z)), seq_len(ncol(Z)), "z")
+    effects <- if (is.null(centred)) call("*", sd, z) else call("*", z, call("^", sd, call("(", call("-", 1, own))))
+    call("%*%", as.name(Zn), call("(", effects))
   }, unname(part$at$smooths), names(part$at$smooths))
 }
 

@@ -73,7 +73,7 @@ oracle_op <- function(op, args, ints, len, p) {
     neg = -a, exp = exp(a), log = quietly(log(a)), log1p = quietly(log1p(a)), expm1 = expm1(a), sqrt = quietly(sqrt(a)), abs = abs(a),
     square = a^2,
     plogis = stats::plogis(a), qlogis = quietly(stats::qlogis(a)), log_plogis = stats::plogis(a, log.p = TRUE), softplus = -stats::plogis(-a, log.p = TRUE),
-    pnorm = stats::pnorm(a), log_pnorm = stats::pnorm(a, log.p = TRUE), tanh = tanh(a), sin = sin(a), cos = cos(a), lgamma = quietly(lgamma(a)),
+    pnorm = stats::pnorm(a), log_pnorm = stats::pnorm(a, log.p = TRUE), tanh = tanh(a), sin = sin(a), cos = cos(a), atan = atan(a), lgamma = quietly(lgamma(a)),
     digamma = quietly(digamma(a)), add = a + b, sub = a - b, mul = a * b, div = a / b, pow = quietly(a^b), min = pmin(a, b), max = pmax(a, b),
     log_add_exp = oracle_log_add_exp(a, b), gather = a[index()],
     matvec = matrix(a, ncol = n) %*% b, sum = sum(a), prod = prod(a), cumsum = cumsum(a), log_sum_exp = oracle_log_sum_exp(a),

@@ -1,6 +1,6 @@
-# Where the fit of a regression starts. Without groups: at the mean of the response and no effects, which the warm start leaves at once. With
-# groups: near what penalised iteratively reweighted least squares find for the linear predictor of the mean, the effects of groups and
-# their covariances by some steps of EM. Their posterior can have several local optima (correlated slopes of long series are an
+# Where the fit of a regression starts. Without groups and smooths: at the mean of the response and no effects, which the warm start leaves at
+# once. With them: near what penalised iteratively reweighted least squares find for the linear predictor, the effects of groups, the
+# coefficients of smooths and their covariances by some steps of EM. Their posterior can have several local optima (correlated slopes of long series are an
 # example), and a start at no effects may end in a poor one.
 
 start_of <- function(reg) {
@@ -21,31 +21,48 @@ start_values <- function(reg) {
   values <- list()
   for (part in reg$parts) values[[paste0("b", part$suffix)]] <- rep(0, length(reg$sites[[paste0("b", part$suffix)]]$labels))
   values <- Filter(length, values)
-  if (reg$family$name == "categorical" || is.null(reg$parts$mu)) return(values)
-  if (reg$family$name == "cumulative") return(c(values, list(cutpoints = start_cutpoints(reg))))
-  work <- working_response(reg)
-  if (is.finite(work$link(work$center))) values$Intercept <- work$link(work$center)
+  if (reg$family$name == "cumulative") {
+    values$cutpoints <- start_cutpoints(reg)
+  } else if (reg$family$name != "categorical") {
+    work <- working_response(reg)
+    if (is.finite(work$link(work$center))) values$Intercept <- work$link(work$center)
+  }
   values[names(reg$rough$values)] <- reg$rough$values
   values
 }
 
-# The rough fit of a regression with groups, and how far each of its group terms is centred; NULL when there is none.
+# The rough fit of a regression with groups or smooths, and how far each of these is centred; NULL when there is none. That of a categorical
+# response is a logistic regression for each category, among the rows of this category and the first (Begg and Gray 1984).
 rough_values <- function(reg) {
-  if (reg$family$name %in% c("categorical", "cumulative") || !length(reg$parts$mu$groups)) return(NULL)
-  tryCatch(rough_fit(reg, working_response(reg)), error = function(e) NULL)
+  if (!any(vapply(main_parts(reg), function(part) length(part$groups) + length(part$at$smooths) > 0L, NA))) return(NULL)
+  rough <- function(part) {
+    work <- switch(reg$family$name, categorical = working_category(reg, part$category), cumulative = working_order(reg),
+                   working_response(reg))
+    tryCatch(rough_fit(reg, part, work), error = function(e) NULL)
+  }
+  found <- unname(lapply(main_parts(reg), rough))
+  all <- function(name) unlist(lapply(found, `[[`, name), recursive = FALSE)
+  list(values = all("values"), centred = all("centred"))
 }
+
+# The parts with a linear predictor of the response itself: one, or one a category.
+main_parts <- function(reg) Filter(function(part) part$dpar == "mu", reg$parts)
 
 # Cutpoints that give the shares of the categories where the linear predictor is 0.
 start_cutpoints <- function(reg) {
-  w <- prior_weights(reg)
-  share <- cumsum(tapply(w, factor(reg$response$y, seq_along(reg$response$levels)), sum, default = 0) + 0.5)
-  share <- share[-length(share)] / share[length(share)]
-  unname(if (reg$family$link == "probit") stats::qnorm(share) else stats::qlogis(share))
+  share <- cumulative_shares(reg)
+  if (reg$family$link == "probit") stats::qnorm(share) else stats::qlogis(share)
+}
+
+cumulative_shares <- function(reg) {
+  share <- cumsum(tapply(prior_weights(reg), factor(reg$response$y, seq_along(reg$response$levels)), sum, default = 0) + 0.5)
+  unname(share[-length(share)] / share[length(share)])
 }
 
 # ---- a working model ------------------------------------------------------------------------------------------------------
 
-# Response y, weights w, first means mu, variance function and range of the mean, and whether the dispersion is free.
+# `linearise`: at a linear predictor eta, the working response z and its weights. `valid`: whether eta is within its range. With weights w,
+# a first eta and whether the dispersion is free. Of a response with a mean: y, first means mu, variance function and range beside.
 working_response <- function(reg) {
   family <- reg$family
   kind <- family$table$response
@@ -69,7 +86,52 @@ working_response <- function(reg) {
   }
   work$w <- w
   work$center <- if (family$link == "identity") sum(w * work$y) / sum(w) else sum(w * work$mu) / sum(w)
+  complete_work(work)
+}
+
+complete_work <- function(work) {
+  work$eta <- work$link(work$mu)
+  work$linearise <- function(eta) linearised(work, eta)
+  work$valid <- function(eta) {
+    mu <- work$inverse(eta)
+    all(is.finite(mu) & mu > work$lower & mu < work$upper)
+  }
   work
+}
+
+# One category against the first.
+working_category <- function(reg, category) {
+  logistic <- stats::binomial()
+  y <- as.double(reg$response$levels[reg$response$y] == category)
+  complete_work(list(
+    y = y, w = prior_weights(reg) * (y | reg$response$y == 1), mu = (y + 0.5) / 2, variance = logistic$variance, lower = 0, upper = 1,
+    free = FALSE, link = logistic$linkfun, inverse = logistic$linkinv, slope = logistic$mu.eta
+  ))
+}
+
+# Ordered categories: Fisher scoring for eta, after a step that leads the cutpoints to where the expected shares of the categories are the
+# observed ones.
+working_order <- function(reg) {
+  probit <- reg$family$link == "probit"
+  F <- if (probit) stats::pnorm else stats::plogis
+  f <- if (probit) stats::dnorm else stats::dlogis
+  y <- reg$response$y
+  w <- prior_weights(reg)
+  share <- cumulative_shares(reg)
+  cutpoints <- start_cutpoints(reg)
+  at_cutpoints <- function(g, eta) matrix(g(rep(cutpoints, each = length(eta)) - eta), length(eta))
+  linearise <- function(eta) {
+    cutpoints <<- cutpoints + (share * sum(w) - colSums(w * at_cutpoints(F, eta))) / colSums(w * at_cutpoints(f, eta))
+    below <- at_cutpoints(F, eta)
+    p <- pmax(cbind(below, 1) - cbind(0, below), 1e-10)
+    slope <- at_cutpoints(f, eta)
+    slope <- cbind(0, slope) - cbind(slope, 0) # of p in eta
+    information <- pmax(rowSums(slope^2 / p), 1e-10)
+    own <- cbind(seq_along(y), y)
+    list(z = eta + slope[own] / p[own] / information, weight = pmax(w * information, 1e-10))
+  }
+  valid <- function(eta) all(is.finite(eta)) && !is.unsorted(cutpoints, strictly = TRUE)
+  list(y = y, w = w, eta = 0 * y, free = FALSE, linearise = linearise, valid = valid, values = function() list(cutpoints = cutpoints))
 }
 
 # Working response and weights at eta, means held within their range.
@@ -84,26 +146,36 @@ linearised <- function(work, eta) {
   list(z = eta + gap, weight = pmax(weight, 1e-10))
 }
 
-# Values for Intercept, b, sigma and the sites of groups; NULL when the steps lead nowhere.
-rough_fit <- function(reg, work, steps = 30L) {
-  part <- reg$parts$mu
+# Values for Intercept, b, sigma or cutpoints and the sites of groups and smooths; NULL when the steps lead nowhere. Each step solves for the
+# population effects with the coefficients of smooths, then for one group after the other, and moves the variances by EM.
+rough_fit <- function(reg, part, work, steps = 30L) {
   at <- part$at
-  offset <- Reduce(`+`, Filter(Negate(is.null), list(at$offset, reg$response$offset)), 0)
+  known <- Reduce(`+`, Filter(Negate(is.null), list(at$offset, reg$response$offset)), 0) + 0 * work$y
   X <- if (part$own_intercept) cbind(1, at$X) else at$X
+  p <- ncol(X)
+  smooths <- start_smooths(at$smooths, p)
+  X <- do.call(cbind, c(list(X), unname(at$smooths)))
   blocks <- Map(function(block, at) start_block(block, at$index, at$Z), part$groups, at$groups)
-  known <- offset + 0 * work$y
-  eta <- work$link(work$mu)
+  eta <- work$eta
   dispersion <- 1
   effects <- rep(list(0), length(blocks))
+  beta <- numeric()
   line <- NULL
   for (step in seq_len(steps)) {
-    linear <- is.null(line) || step <= 8L || step %% 4L == 0L
-    if (linear) line <- linearised(work, eta)
+    if (is.null(line) || step <= 8L || step %% 4L == 0L) {
+      line <- work$linearise(eta)
+      XWX <- crossprod(X, line$weight * X)
+    }
     z <- line$z - known
     groups <- Reduce(`+`, effects, 0)
-    if (linear && ncol(X)) beta <- ridge(X, z - groups, line$weight, start_penalty(part, reg, dispersion))
-    fixed <- if (ncol(X)) drop(X %*% beta) else 0
+    fixed <- 0
+    if (ncol(X)) {
+      penalty <- c(start_penalty(part, reg, dispersion), smooth_penalty(smooths, XWX))
+      beta <- ridge(XWX, crossprod(X, line$weight * (z - groups)), penalty)
+      fixed <- drop(X %*% beta)
+    }
     if (work$free) dispersion <- sum(line$weight * (z - groups - fixed)^2) / sum(work$w > 0)
+    if (length(smooths)) smooths <- step_smooths(smooths, beta, XWX, penalty, dispersion)
     # coarse groups first: what they share would else go to the finer ones
     for (k in order(vapply(blocks, `[[`, 0L, "J"))) {
       blocks[[k]] <- step_block(blocks[[k]], z - fixed - Reduce(`+`, effects[-k], 0), line$weight, dispersion)
@@ -111,12 +183,16 @@ rough_fit <- function(reg, work, steps = 30L) {
     }
     eta <- known + fixed + Reduce(`+`, effects, 0)
   }
-  mu <- work$inverse(eta)
-  if (!all(is.finite(mu) & mu > work$lower & mu < work$upper)) return(NULL)
-  b <- if (part$own_intercept) beta[-1L] else if (ncol(X)) beta
-  values <- c(if (part$own_intercept) list(Intercept = beta[1L]), if (length(b)) list(b = c(b, rep(0, length(part$wide$columns)))),
-              if (reg$family$table$response == "real" || reg$family$name == "lognormal") list(sigma = sqrt(dispersion)), unlist(lapply(blocks, block_values), recursive = FALSE))
-  list(values = values, centred = Filter(Negate(is.null), stats::setNames(lapply(blocks, block_centred), vapply(blocks, `[[`, "", "id"))))
+  if (!work$valid(eta)) return(NULL)
+  b <- beta[seq_len(p)][if (part$own_intercept) -1L else TRUE]
+  values <- list()
+  if (part$own_intercept) values[[paste0("Intercept", part$suffix)]] <- beta[1L]
+  if (length(b)) values[[paste0("b", part$suffix)]] <- c(b, rep(0, length(part$wide$columns)))
+  values <- c(values, if (!is.null(work$values)) work$values(),
+              if (reg$family$table$response == "real" || reg$family$name == "lognormal") list(sigma = sqrt(dispersion)),
+              unlist(lapply(blocks, block_values), recursive = FALSE), unlist(unname(lapply(smooths, smooth_values)), recursive = FALSE))
+  centred <- c(stats::setNames(lapply(blocks, block_centred), vapply(blocks, `[[`, "", "id")), lapply(smooths, `[[`, "centred"))
+  list(values = values, centred = Filter(Negate(is.null), centred))
 }
 
 # The precision of the default priors, in units of the dispersion: it holds separated or dependent columns.
@@ -125,11 +201,38 @@ start_penalty <- function(part, reg, dispersion) {
   c(if (part$own_intercept) 0, (part$sd / (2.5 * s))^2 * dispersion)
 }
 
-ridge <- function(X, z, w, penalty) {
-  A <- crossprod(X, w * X)
-  diag(A) <- diag(A) + penalty + 1e-10 * mean(diag(A))
-  drop(solve(A, crossprod(X, w * z)))
+ridge <- function(XWX, XWz, penalty) {
+  diag(XWX) <- diag(XWX) + penalty + 1e-10 * mean(diag(XWX))
+  drop(solve(XWX, XWz))
 }
+
+# ---- smooths --------------------------------------------------------------------------------------------------------------
+
+# The coefficients of a smooth are K effects with one variance; `at` are their columns, after the p of the population effects.
+start_smooths <- function(matrices, p) {
+  ends <- p + cumsum(vapply(matrices, ncol, 0L))
+  Map(function(id, K, end) list(id = id, at = end - K + seq_len(K)), names(matrices), vapply(matrices, ncol, 0L), ends)
+}
+
+# Their precision in units of the dispersion.
+smooth_penalty <- function(smooths, XWX) {
+  unlist(lapply(smooths, function(s) rep(if (is.null(s$lambda)) mean(diag(XWX)[s$at]) / 5 else s$lambda, length(s$at))), use.names = FALSE)
+}
+
+step_smooths <- function(smooths, beta, XWX, penalty, dispersion) {
+  left <- dispersion * diag(chol2inv(chol(XWX + diag(penalty, length(penalty)))))
+  lapply(smooths, function(s) {
+    s$r <- beta[s$at]
+    variance <- mean(s$r^2 + left[s$at])
+    s$sd <- sqrt(variance)
+    s$lambda <- dispersion / variance
+    information <- diag(XWX)[s$at]
+    s$centred <- round(information / (information + s$lambda), 2L)
+    s
+  })
+}
+
+smooth_values <- function(s) stats::setNames(list(s$sd, s$r * s$sd^(s$centred - 1)), paste0(c("sd_", "z_"), s$id))
 
 # ---- groups ---------------------------------------------------------------------------------------------------------------
 

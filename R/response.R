@@ -134,7 +134,8 @@ split_response <- function(left) {
   for (part in split_sum(left[[3L]])) {
     name <- if (is.call(part) && is.symbol(part[[1L]])) as.character(part[[1L]]) else ""
     if (!name %in% c("cens", "trunc", "trials")) {
-      stop(sprintf("`%s` after `|` on the left of the formula is not known: there are cens(status), trunc(lower, upper) and trials(n).", statement_text(part)), call. = FALSE)
+      stop(sprintf("`%s` after `|` on the left of the formula is not known: there are cens(status), trunc(lower, upper) and trials(n)%s.", statement_text(part),
+                   if (name == "weights") "; weights are an argument, `weights = `" else ""), call. = FALSE)
     }
     form <- switch(name, cens = function(status) NULL, trunc = function(lower, upper) NULL, trials = function(n) NULL)
     matched <- tryCatch(match.call(form, part), error = function(e) stop(sprintf("`%s` could not be read: %s.", statement_text(part), conditionMessage(e)), call. = FALSE))

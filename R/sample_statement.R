@@ -265,6 +265,7 @@ left_events <- function(x, dist, K, left, name, ctx) {
   }
   if (length(d) > 2L) fail(ctx, sprintf("`%s` has %d dimensions: `%s()` takes a vector, or a matrix with one observation a row.", statement_text(left), length(d), name))
   if (dist$event == "scalar") {
+    if (is.na(K) && dist$cutpoints) K <- 1L # two categories
     if (is.na(K)) fail(ctx, sprintf("The number of categories of `%s()` is not known: its vector has one element only.", name))
     return(list(N = n, K = K))
   }

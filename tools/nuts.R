@@ -4,7 +4,7 @@
 #
 # replaces the rows of these models, or of all. About a quarter of an hour of one core; the beta regression needs package betareg too.
 #
-# Data and priors are those of tests/testthat/helper-nuts.R; the ordinal model is a Stan program of its own with the same priors. rstanarm's
+# Data and priors are those of tests/testthat/helper-nuts.R; the ordinal models are a Stan program of their own with the same priors. rstanarm's
 # priors are for centred predictors, as fullrank's; its prior on the
 # standard deviation of a group in a linear model is in units of sigma.
 suppressPackageStartupMessages(library(rstanarm))
@@ -31,27 +31,37 @@ by_rstanarm <- list(
   beta = function(name) run(stan_betareg, name, c(0, 2.5), 5, link = "logit", prior_phi = exponential(0.05, autoscale = FALSE))
 )
 
-# The priors of rstanarm's stan_polr() are others than fullrank's: the model is written out. Rows that are the same count once, with a weight.
+# The priors of rstanarm's stan_polr() are others than fullrank's, and it has no groups: the model is written out, with J levels of one group or none.
+# Rows that are the same count once, with a weight.
 ordinal_code <- "
-data { int n; int p; int K; matrix[n, p] X; int y[n]; vector[n] times; real b_scale; real cut_scale; }
-parameters { vector[p] b; ordered[K - 1] cut; }
+data { int n; int p; int K; int J; matrix[n, p] X; int y[n]; int g[n]; vector[n] times; real b_scale; real cut_scale; }
+parameters { vector[p] b; ordered[K - 1] cut; vector<lower=0>[J > 0] spread; vector[J] z; }
 model {
   vector[n] eta = X * b;
   b ~ normal(0, b_scale);
   cut ~ normal(0, cut_scale);
+  if (J > 0) {
+    spread ~ exponential(1);
+    z ~ normal(0, 1);
+    eta += spread[1] * z[g];
+  }
   for (i in 1:n) target += times[i] * ordered_logistic_lpmf(y[i] | eta[i], cut);
 }"
 
 # Cutpoints are sampled for centred predictors and given back on the data's own scale.
 ordinal_run <- function(name) {
   data <- nuts_data(name)
-  X <- model.matrix(nuts_models[[name]]$formula, data)[, -1L]
-  y <- model.response(model.frame(nuts_models[[name]]$formula, data))
+  formula <- reformulas::nobars(nuts_models[[name]]$formula)
+  X <- model.matrix(formula, data)[, -1L]
+  y <- model.response(model.frame(formula, data))
+  bar <- reformulas::findbars(nuts_models[[name]]$formula)
+  group <- if (length(bar)) as.character(bar[[1L]][[3L]])
+  g <- if (is.null(group)) factor(rep(NA, nrow(X))) else droplevels(data[[group]])
   center <- colMeans(X)
-  key <- do.call(paste, c(as.data.frame(X), list(y)))
+  key <- do.call(paste, c(as.data.frame(X), list(y, g)))
   first <- !duplicated(key)
-  stan <- list(n = sum(first), p = ncol(X), K = nlevels(y), X = sweep(X, 2L, center)[first, ], y = as.integer(y)[first],
-               times = as.vector(table(key)[key[first]]), b_scale = 1, cut_scale = 2)
+  stan <- list(n = sum(first), p = ncol(X), K = nlevels(y), J = nlevels(g), X = sweep(X, 2L, center)[first, ], y = as.integer(y)[first],
+               g = if (nlevels(g)) as.integer(g)[first] else rep(0L, sum(first)), times = as.vector(table(key)[key[first]]), b_scale = 1, cut_scale = 2)
   rstan::rstan_options(boost_lib = Sys.getenv("BOOST_INCLUDE", "/usr/include")) # Debian has Boost there, not in package BH
   fit <- do.call(rstan::stan, c(list(model_code = ordinal_code, data = stan), sampling))
   check(fit, name)
@@ -60,7 +70,7 @@ ordinal_run <- function(name) {
   cut <- x[, grep("^cut\\[", colnames(x))] + drop(b %*% center)
   dimnames(b)[[2L]] <- colnames(X)
   dimnames(cut)[[2L]] <- paste(head(levels(y), -1L), levels(y)[-1L], sep = "|")
-  cbind(b, cut)
+  cbind(b, cut, if (!is.null(group)) matrix(x[, "spread[1]"], dimnames = list(NULL, paste0("sd_", group))))
 }
 
 # Names of draws as those of fullrank's summary().
@@ -103,5 +113,5 @@ rstanarm_run <- function(name) {
 
 args <- commandArgs(TRUE)
 for (name in if (length(args)) args else names(nuts_models)) {
-  write_rows(name, if (name == "ordinal") ordinal_run(name) else rstanarm_run(name))
+  write_rows(name, if (startsWith(name, "ordinal")) ordinal_run(name) else rstanarm_run(name))
 }

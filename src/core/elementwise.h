@@ -53,6 +53,7 @@
   X(TANH, at_tanh(x), tanh_slope(x))                                 \
   X(SIN, sin(x), cos(x))                                          \
   X(COS, cos(x), -sin(x))                                         \
+  X(ATAN, atan(x), 1.0 / (1.0 + x * x))                           \
   X(LGAMMA, at_lgamma(x), at_digamma(x))                          \
   X(DIGAMMA, at_digamma(x), fr_trigamma(x))
 

@@ -36,6 +36,7 @@
   X(TANH, "tanh", 1, UNARY)             \
   X(SIN, "sin", 1, UNARY)               \
   X(COS, "cos", 1, UNARY)               \
+  X(ATAN, "atan", 1, UNARY)             \
   X(LGAMMA, "lgamma", 1, UNARY)         \
   X(DIGAMMA, "digamma", 1, UNARY)       \
   X(ADD, "add", 2, BINARY)              \

@@ -13,7 +13,8 @@ nuts_models <- list(
                         prior = list(Intercept ~ normal(0, 2.5), b ~ normal(0, 1), sd ~ exponential(1))),
   poisson_slopes = list(formula = y ~ lbase * trt + lage + (time || subject), family = "poisson", prior = list(Intercept ~ normal(0, 2.5), b ~ normal(0, 1), sd_subject ~ exponential(1))),
   beta = list(formula = examined ~ Agriculture + Education + Catholic, family = "beta", prior = list(Intercept ~ normal(0, 2.5), b ~ normal(0, 5), phi ~ exponential(0.05))),
-  ordinal = list(formula = Sat ~ Infl + Type + Cont, family = "cumulative", prior = list(b ~ normal(0, 1), cutpoints ~ ordered(normal(0, 2))))
+  ordinal = list(formula = Sat ~ Infl + Type + Cont, family = "cumulative", prior = list(b ~ normal(0, 1), cutpoints ~ ordered(normal(0, 2)))),
+  ordinal_groups = list(formula = resp ~ btype + mode + (1 | id), family = "cumulative", prior = list(b ~ normal(0, 1), cutpoints ~ ordered(normal(0, 2)), sd_id ~ exponential(1)))
 )
 
 nuts_data <- function(name) {
@@ -26,6 +27,7 @@ nuts_data <- function(name) {
     logistic_groups = lme4::cbpp,
     poisson_groups = transform(lme4::grouseticks, height = (HEIGHT - mean(HEIGHT)) / 100),
     beta = transform(swiss, examined = Examination / 100, Agriculture = Agriculture / 100, Education = Education / 100, Catholic = Catholic / 100),
-    ordinal = MASS::housing[rep(seq_len(nrow(MASS::housing)), MASS::housing$Freq), ]
+    ordinal = MASS::housing[rep(seq_len(nrow(MASS::housing)), MASS::housing$Freq), ],
+    ordinal_groups = transform(subset(lme4::VerbAgg, as.integer(id) <= 40), resp = factor(resp, ordered = TRUE))
   )
 }

@@ -91,7 +91,7 @@ real_rules <- list(
   function(g, dim, m) call("*", recycled(dim, "real", m), m(dim)),
   function(g, dim, m) call("/", m(dim), recycled(dim, "pos", m)),
   function(g, dim, m) call("-", m(dim)),
-  function(g, dim, m) call(pick_one(c("sin", "cos", "tanh", "abs", "expm1", "plogis", "pnorm")), m(dim)),
+  function(g, dim, m) call(pick_one(c("sin", "cos", "atan", "tanh", "abs", "expm1", "plogis", "pnorm")), m(dim)),
   function(g, dim, m) call(pick_one(c("log", "log1p", "sqrt", "lgamma", "digamma", "log2", "log10")), m(dim, "pos")),
   function(g, dim, m) call("log", m(dim, "pos"), pick_one(c(2, 3.5))),
   function(g, dim, m) call("log1p", call("exp", m(dim))),

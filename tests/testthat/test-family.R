@@ -8,11 +8,12 @@ test_that("a family is one of R's, a function, or a name with its link", {
   expect_identical(resolve_family("beta", "cloglog")$link, "cloglog")
   expect_error(resolve_family("poison"), "no family \"poison\".*Did you mean `poisson`")
   expect_error(resolve_family("quasipoisson"), "negbinomial")
+  expect_error(resolve_family(MASS::negative.binomial(2)), "estimated here: family = \"negbinomial\"")
   expect_error(resolve_family(quasi()), "no distribution")
   expect_error(resolve_family("poisson", "logit"), "has no link \"logit\"")
   expect_error(resolve_family(poisson(), "log"), "part of `family`")
   expect_error(resolve_family(3), "must be a family")
-  expect_error(resolve_family(binomial("cauchit")), "no link \"cauchit\"")
+  expect_error(resolve_family("cumulative", "cauchit"), "no link \"cauchit\"")
 })
 
 test_that("the family of a fit is a family object", {
@@ -97,7 +98,7 @@ for (name in setdiff(names(family_table), "categorical")) {
 
 test_that("every link of every family finds what its data were simulated from", {
   # intercept and slope that keep the mean where it may be, for x between -1 and 1
-  at <- list(identity = c(2, 0.5), log = c(0.7, 0.4), inverse = c(0.6, 0.2), sqrt = c(1.6, 0.4), `1/mu^2` = c(0.5, 0.3), logit = c(0.3, 0.8), probit = c(0.2, 0.6), cloglog = c(-0.3, 0.5))
+  at <- list(identity = c(2, 0.5), log = c(0.7, 0.4), inverse = c(0.6, 0.2), sqrt = c(1.6, 0.4), `1/mu^2` = c(0.5, 0.3), logit = c(0.3, 0.8), probit = c(0.2, 0.6), cloglog = c(-0.3, 0.5), cauchit = c(0.3, 0.8))
   of_probability <- list(log = c(-1, 0.4), identity = c(0.5, 0.25))
   for (name in setdiff(names(family_table), c("cumulative", "categorical"))) {
     table <- family_table[[name]]
@@ -117,11 +118,26 @@ test_that("every link of every family finds what its data were simulated from", 
                    unname(colMeans(posterior_epred.fullrank_regression(fit, d[1:3, ], draws = 4000, seed = 1))), label = label)
     }
   }
-  set.seed(9)
-  x <- rnorm(400)
-  d <- data.frame(x = x, y = findInterval(0.6 * x + rnorm(400), c(-1, 0.2, 1)) + 1)
-  fit <- fullrank(y ~ x, data = d, family = "cumulative", link = "probit", seed = 1)
-  expect_lt(abs(coef(fit)[["x"]] - 0.6) / standard_errors(fit), 3.3)
+  for (link in family_table$cumulative$links) {
+    set.seed(9)
+    x <- rnorm(400)
+    noise <- switch(link, logit = rlogis(400), probit = rnorm(400))
+    d <- data.frame(x = x, y = findInterval(0.6 * x + noise, c(-1, 0.2, 1)) + 1)
+    fit <- fullrank(y ~ x, data = d, family = "cumulative", link = link, seed = 1)
+    expect_lt(abs(coef(fit)[["x"]] - 0.6) / standard_errors(fit), 3.3, label = link)
+    cut <- as.data.frame(summary(fit))[c("1|2", "2|3", "3|4"), ]
+    expect_lt(max(abs(cut$mean - c(-1, 0.2, 1)) / cut$sd), 3.3, label = link)
+  }
+  expect_identical(family_table$categorical$links, "logit") # has a test of its own
+})
+
+test_that("two ordered categories are a binary response", {
+  fit <- fullrank(ordered(am) ~ wt, data = mtcars, family = "cumulative", prior = list(b ~ normal(0, 2), cutpoints ~ ordered(normal(0, 3))), seed = 1)
+  binary <- fullrank(am ~ wt, data = mtcars, family = binomial(), prior = list(b ~ normal(0, 2), Intercept ~ normal(0, 3)), seed = 1)
+  expect_equal(coef(fit)["wt"], coef(binary)["wt"], tolerance = 0.01)
+  expect_equal(as.data.frame(summary(fit))["0|1", "mean"], -coef(binary)[["(Intercept)"]], tolerance = 0.01)
+  expect_equal(fit$elbo, binary$elbo, tolerance = 0.01)
+  expect_equal(unname(predict(fit, type = "response")[, "1"]), unname(fitted(binary)), tolerance = 0.01)
 })
 
 test_that("pointwise densities are R's own", {
@@ -152,12 +168,13 @@ test_that("a categorical response is a regression for each category but the firs
 })
 
 test_that("glm agrees for every link", {
-  cases <- list(list(binomial("logit"), am ~ wt), list(binomial("probit"), am ~ wt), list(binomial("cloglog"), am ~ wt), list(poisson("log"), carb ~ hp), list(poisson("sqrt"), carb ~ hp),
+  cases <- list(list(binomial("logit"), am ~ wt), list(binomial("probit"), am ~ wt), list(binomial("cloglog"), am ~ wt), list(binomial("cauchit"), cbind(Menarche, Total - Menarche) ~ Age, MASS::menarche), list(poisson("log"), carb ~ hp), list(poisson("sqrt"), carb ~ hp),
                 list(poisson("identity"), carb ~ cyl), list(Gamma("log"), mpg ~ wt), list(Gamma("identity"), mpg ~ wt), list(gaussian("log"), mpg ~ wt))
   for (case in cases) {
-    reference <- suppressWarnings(glm(case[[2]], case[[1]], mtcars))
+    data <- if (length(case) > 2L) case[[3]] else mtcars
+    reference <- suppressWarnings(glm(case[[2]], case[[1]], data))
     prior <- if (case[[1]]$link == "identity") list(Intercept ~ normal(0, 50), b ~ normal(0, 20))
-    fit <- fullrank(case[[2]], data = mtcars, family = case[[1]], prior = prior, seed = 1)
+    fit <- fullrank(case[[2]], data = data, family = case[[1]], prior = prior, seed = 1)
     off <- max(abs(coef(fit) - coef(reference)) / sqrt(diag(vcov(reference))))
     expect_lt(off, 0.35, label = paste(case[[1]]$family, case[[1]]$link))
   }

@@ -82,7 +82,7 @@ test_that("elementwise functions", {
   set.seed(2)
   expect_all_as_r(
     exp(a), log(v), log(v, 2), log(v, base = r + 1.5), log(3, base = v + 2), log(x = v), log1p(v), log1p(u), expm1(a), sqrt(v), abs(a), plogis(a),
-    plogis(a, log.p = TRUE), qlogis(u), pnorm(a), pnorm(a, s, r), pnorm(a, mean = x, sd = 2), pnorm(x, b, v), pnorm(x, s), tanh(a), sin(a), cos(a),
+    plogis(a, log.p = TRUE), qlogis(u), pnorm(a), pnorm(a, s, r), pnorm(a, mean = x, sd = 2), pnorm(x, b, v), pnorm(x, s), tanh(a), sin(a), cos(a), atan(a),
     lgamma(v), digamma(v), beta(v, r), beta(v, 2), beta(3, v), exp(A), plogis(A %*% B), sqrt(r), abs(s)
   )
 })

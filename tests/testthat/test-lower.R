@@ -64,6 +64,40 @@ test_that("how far an effect is centred is the share of its variance that the da
   }
 })
 
+test_that("groups of ordered and unordered categories are centred too, and start near their effects", {
+  set.seed(4)
+  effect <- rnorm(12, 0, 2)
+  d <- data.frame(g = gl(12, 60), x = rnorm(720))
+  eta <- 0.5 * d$x + effect[d$g]
+  d$y <- findInterval(eta + rlogis(720), c(-1, 1)) + 1
+  p <- cbind(1, exp(0.5 * eta), exp(0.5 - 0.4 * eta))
+  d$class <- factor(letters[apply(p, 1, function(q) sample(3, 1, prob = q))])
+  for (link in c("logit", "probit")) {
+    m <- as_model(y ~ x + (1 | g), data = d, family = "cumulative", link = link)
+    # 60 rows of information about 1 / 4 each (1 for probit, on a scale 1.7 times as small) and effects of variance 4
+    expect_true(all(m$data$centred_g > 0.8), label = link)
+    start <- m$init$values
+    expect_gt(cor(start$z_g * start$sd_g^(1 - m$data$centred_g), effect), 0.98)
+    expect_equal(start$sd_g * if (link == "probit") 1.7 else 1, sd(effect), tolerance = 0.2)
+    # cutpoints near those of a fit that knows the effects
+    known <- MASS::polr(factor(y) ~ x + offset(effect[g]), d, method = if (link == "logit") "logistic" else link)
+    if (link == "logit") expect_equal(unname(start$cutpoints) - mean(start$z_g * start$sd_g^(1 - m$data$centred_g)), unname(known$zeta) - mean(effect), tolerance = 0.25)
+  }
+  # also without predictors
+  for (formula in list(y ~ (1 | g), y ~ 0 + (1 | g))) {
+    expect_true(all(as_model(formula, data = d, family = "cumulative")$data$centred_g > 0.8))
+    expect_true(all(as_model(formula, data = d)$data$centred_g > 0.8))
+  }
+  m <- as_model(class ~ x + (1 | g), data = d, family = "categorical")
+  for (category in c("b", "c")) {
+    part <- function(name) m$init$values[[paste0(name, "_g_", category)]]
+    centred <- m$data[[paste0("centred_g_", category)]]
+    expect_true(all(centred > 0.4), label = category)
+    expect_gt(abs(cor(part("z") * part("sd")^(1 - centred), effect)), 0.9)
+    expect_equal(part("sd"), c(b = 0.5, c = 0.4)[[category]] * sd(effect), tolerance = 0.35)
+  }
+})
+
 test_that("group terms are gathers of effects, centred as far as the data speak of them", {
   d <- data.frame(g = gl(4, 3), h = gl(3, 1, 12), x = sin(1:12))
   d$y <- c(-3, 3, 1, 8)[d$g] + c(2, 0, -1, 1)[d$g] * d$x + 0.3 * cos(3 * 1:12)
@@ -154,12 +188,29 @@ test_that("a factor with many levels is read by index", {
   expect_true("mu <- b[f]" %in% model_lines(as_model(y ~ 0 + f, data = d)))
 })
 
+test_that("coefficients of a smooth are centred by the share of their variance that the data explain", {
+  skip_if_not_installed("mgcv")
+  set.seed(2)
+  d <- data.frame(x = sort(runif(300)))
+  d$y <- sin(2 * pi * d$x) + rnorm(300, 0, 0.4)
+  m <- as_model(y ~ s(x), data = d)
+  reference <- mgcv::gam(y ~ s(x), data = d, method = "ML")
+  # the same fit with our own basis, whose coefficients have variance sig2 / sp
+  Z <- m$data$Z_s_x
+  plain <- mgcv::gam(d$y ~ m$data$X + Z, paraPen = list(Z = list(diag(8))), method = "ML")
+  expect_lt(max(abs(m$data$centred_s_x - colSums(Z^2) / (colSums(Z^2) + plain$sp))), 0.05)
+  expect_equal(m$init$values$sd_s_x, sqrt(plain$sig2 / plain$sp), tolerance = 0.15, ignore_attr = TRUE)
+  expect_equal(stats::fitted(plain), stats::fitted(reference), tolerance = 0.02, ignore_attr = TRUE)
+})
+
 test_that("smooths become columns and standardised effects", {
   skip_if_not_installed("mgcv")
   m <- as_model(mpg ~ s(wt, k = 6) + hp, data = mtcars)
   lines <- model_lines(m)
+  expect_true("z_s_wt ~ normal(0, sd_s_wt^centred_s_wt, dim = 4)" %in% lines)
+  expect_true("mu <- Intercept + X %*% b + Z_s_wt %*% (z_s_wt * sd_s_wt^(1 - centred_s_wt))" %in% lines)
+  lines <- lines_of(mpg ~ s(wt, k = 6) + hp, data = mtcars, prior_only = TRUE)
   expect_true("z_s_wt ~ normal(0, 1, dim = 4)" %in% lines)
-  expect_true("mu <- Intercept + X %*% b + Z_s_wt %*% (sd_s_wt * z_s_wt)" %in% lines)
   expect_identical(names(m$data$sd_X), c("hp", "s(wt).1"))
   # the columns span mgcv's basis
   sm <- mgcv::smoothCon(mgcv::s(wt, k = 6), mtcars, absorb.cons = TRUE)[[1]]

@@ -61,6 +61,18 @@ test_that("a smooth is mgcv's", {
   fit <- fullrank(y ~ s(x), data = d, seed = 1)
   reference <- predict(mgcv::gam(y ~ s(x), data = d, method = "REML"), se.fit = TRUE)
   expect_lt(max(abs(predict(fit) - reference$fit) / reference$se.fit), 0.6)
+  # with several, and with counts; each from coefficients whose centring predictions must undo
+  set.seed(2)
+  d <- data.frame(x = runif(300), w = runif(300))
+  eta <- 0.5 + sin(2 * pi * d$x) + 2 * (d$w - 0.5)^2
+  d$y <- rpois(300, exp(eta))
+  fit <- fullrank(y ~ s(x) + s(w), data = d, family = poisson(), seed = 1)
+  expect_identical(fit$status, "converged")
+  reference <- predict(mgcv::gam(y ~ s(x) + s(w), stats::poisson(), d, method = "REML"), se.fit = TRUE)
+  p <- predict(fit, se.fit = TRUE)
+  expect_lt(max(abs(p$fit - reference$fit) / reference$se.fit), 0.6)
+  expect_lt(max(abs(log(p$se.fit / reference$se.fit))), 0.4)
+  expect_equal(predict(fit, d[3:4, ]), predict(fit)[3:4])
 })
 
 test_that("groups: all, none, some; new levels refused or drawn", {

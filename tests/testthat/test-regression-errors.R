@@ -113,6 +113,10 @@ test_that("formulas and left sides that cannot be read", {
   expect_error(as_model(list(y ~ x, 3), data = d), "must be a formula, or a list of formulas")
   expect_error(fullrank(y ~ ., data = as.list(d)), "`\\.` in a formula stands for the columns of a data frame")
   expect_error(fullrank(y | cens(1, 2, 3) ~ x, data = d), "`cens\\(1, 2, 3\\)` could not be read: unused")
+  expect_error(fullrank(y | weights(n) ~ x, data = d), "`weights\\(n\\)` after.*argument, `weights = `")
+  expect_error(fullrank(y ~ mo(n), data = d), "no function `mo\\(\\)` here.*package brms")
+  expect_error(fullrank(y ~ nosuchfunction(n), data = d), "no function `nosuchfunction\\(\\)` here\\.$")
+  expect_error(fullrank(y ~ x, data = d, prior_intercept = nosuch(0, 1)), "no argument `prior_intercept`")
   expect_error(fullrank(y | 3 ~ x, data = d), "`3` after `\\|`")
   for (family in c("zero_inflated_poisson", "hurdle_poisson")) expect_error(fullrank(n | trunc(0) ~ x, data = d, family = family), sprintf("do not go with family \"%s\"", family))
 })
@@ -128,6 +132,7 @@ test_that("responses of other classes", {
 test_that("smooths that cannot be made", {
   skip_if_not_installed("mgcv")
   expect_error(fullrank(y ~ s(x, k = 20), data = d), "smooth `s\\(x, k = 20\\)` could not be made.*fewer unique")
+  expect_error(as_model(mpg ~ s(wt, bs = "ad", k = 8), data = mtcars), "`s\\(wt, bs = \"ad\", k = 8\\)` has no form as random effects")
   expect_error(fullrank(y ~ s(f), data = d), "`s\\(f\\)` needs numbers, but `f` is of class factor")
   expect_error(fullrank(y ~ x * s(n), data = d), "smooth `s\\(\\)` must be a term of its own")
   expect_error(fullrank(y ~ s(nosuch), data = d), "`nosuch` is neither in the data")
@@ -141,6 +146,7 @@ test_that("smooths that cannot be made", {
 test_that("priors that are none", {
   expect_error(fullrank(y ~ x, data = d, prior = list(exp(b) ~ normal(0, 1))), "`exp\\(b\\)` cannot stand on the left of a prior")
   expect_error(fullrank(y ~ x, data = d, prior = list(b[1, 2] ~ normal(0, 1))), "cannot stand on the left")
+  expect_error(fullrank(y ~ x, data = d, prior = list(x ~ normal(0, 1))), "no parameter `x`.*`b\\[x\\] ~ ...`.*There are")
   expect_error(fullrank(y ~ x, data = d, prior = "flatt"), "no prior: write a sample statement.*\"flat\"")
   expect_error(fullrank(y ~ x, data = d, prior = nosuch(0, 1)), "`prior` could not be read.*prior = list\\(b ~ normal\\(0, 2\\)\\)")
   expect_error(fullrank(y ~ x, data = d, prior = list(~ normal(0, 1))), "is no prior")

@@ -34,6 +34,7 @@ expect_agrees <- function(fit, reference, spread, label) {
 epil <- function() transform(MASS::epil, lbase = log(base / 4), lage = log(age))
 
 test_that("models without groups agree with glm", {
+  skip_if_not_installed("MASS")
   cases <- list(
     mtcars = list(mpg ~ wt + hp + factor(cyl), mtcars, gaussian()),
     `mtcars, weights and offset` = list(mpg ~ wt * am + offset(0.1 * qsec), mtcars, gaussian(), weights = quote(disp)),
@@ -43,7 +44,14 @@ test_that("models without groups agree with glm", {
     warpbreaks = list(breaks ~ wool * tension, warpbreaks, poisson()),
     esoph = list(cbind(ncases, ncontrols) ~ unclass(agegp) + unclass(tobgp) + unclass(alcgp), esoph, binomial()),
     `esoph, contrasts` = list(cbind(ncases, ncontrols) ~ tobgp + alcgp, esoph, binomial(), contrasts = list(tobgp = "contr.treatment", alcgp = "contr.sum")),
-    epil = list(y ~ lbase * trt + lage + V4, epil(), poisson())
+    epil = list(y ~ lbase * trt + lage + V4, epil(), poisson()),
+    Insurance = list(Claims ~ District + Group + Age + offset(log(Holders)), MASS::Insurance, poisson()),
+    ships = list(incidents ~ type + factor(year) + factor(period) + offset(log(service)), subset(MASS::ships, service > 0), poisson()),
+    menarche = list(cbind(Menarche, Total - Menarche) ~ Age, MASS::menarche, binomial()),
+    anorexia = list(Postwt ~ Prewt + Treat + offset(Prewt), MASS::anorexia, gaussian()),
+    airquality = list(Ozone ~ Solar.R + Wind + Temp + factor(Month), airquality, gaussian()),
+    InsectSprays = list(sqrt(count) ~ spray, InsectSprays, gaussian()),
+    iris = list(Sepal.Length ~ Species * Petal.Length, iris, gaussian())
   )
   for (name in names(cases)) {
     case <- cases[[name]]
@@ -62,6 +70,8 @@ test_that("models of MASS agree", {
   fit <- fullrank(y ~ lbase * trt + lage + V4, data = counts, family = "negbinomial", prior = c(wide, shape ~ gamma(0.1, 0.01)), seed = 1)
   reference <- MASS::glm.nb(y ~ lbase * trt + lage + V4, counts)
   expect_agrees(fit, reference, TRUE, "epil")
+  absent <- fullrank(Days ~ Sex / (Age + Eth * Lrn), data = MASS::quine, family = "negbinomial", prior = c(wide, shape ~ gamma(0.1, 0.01)), seed = 1)
+  expect_agrees(absent, MASS::glm.nb(Days ~ Sex / (Age + Eth * Lrn), MASS::quine), TRUE, "quine")
   shape <- as.data.frame(summary(fit))["shape", ]
   expect_lt(abs(shape$mean - reference$theta) / reference$SE.theta, 0.25)
   for (link in c("logit", "probit")) {
@@ -83,12 +93,20 @@ test_that("models with groups agree with lme4", {
     grouseticks = list(TICKS ~ YEAR + scale(HEIGHT) + (1 | BROOD) + (1 | LOCATION), lme4::grouseticks, poisson()),
     `grouseticks, nested` = list(TICKS ~ YEAR + (1 | LOCATION / BROOD), lme4::grouseticks, poisson()),
     InstEval = list(y ~ service + lectage + studage + (1 | dept), insteval, gaussian()),
-    epil = list(y ~ lbase * trt + lage + V4 + (1 | subject), epil(), poisson())
+    epil = list(y ~ lbase * trt + lage + V4 + (1 | subject), epil(), poisson()),
+    Penicillin = list(diameter ~ (1 | plate) + (1 | sample), lme4::Penicillin, gaussian()),
+    Pastes = list(strength ~ (1 | batch / cask), lme4::Pastes, gaussian()),
+    cake = list(angle ~ recipe * temperature + (1 | recipe:replicate), lme4::cake, gaussian()),
+    Dyestuff = list(Yield ~ (1 | Batch), lme4::Dyestuff, gaussian()),
+    Orthodont = list(distance ~ age * Sex + (age | Subject), as.data.frame(nlme::Orthodont), gaussian()),
+    Oxboys = list(height ~ age + I(age^2) + (age | Subject), as.data.frame(nlme::Oxboys), gaussian()),
+    Oats = list(yield ~ nitro + (1 | Block / Variety), as.data.frame(nlme::Oats), gaussian())
   )
   for (name in names(cases)) {
     case <- cases[[name]]
     reference <- quiet(if (case[[3]]$family == "gaussian") lme4::lmer(case[[1]], case[[2]]) else lme4::glmer(case[[1]], case[[2]], case[[3]]))
-    fit <- fullrank(case[[1]], data = case[[2]], family = case[[3]], prior = wide, seed = 1)
+    has_b <- length(lme4::fixef(reference)) > 1L
+    fit <- fullrank(case[[1]], data = case[[2]], family = case[[3]], prior = if (has_b) wide else list(Intercept ~ normal(0, 10000)), seed = 1)
     expect_agrees(fit, reference, FALSE, name)
     own <- as.data.frame(VarCorr(fit))
     own <- own[is.na(own$var2), ]
@@ -96,5 +114,45 @@ test_that("models with groups agree with lme4", {
     at <- match(paste(own$grp, own$var1), paste(sub("[.]1$", "", theirs$grp), theirs$var1))
     expect_false(anyNA(at), label = paste("unmatched groups of", name))
     expect_lt(max(abs(log(own$sdcor / theirs$sdcor[at]))), 0.35, label = name)
+  }
+})
+
+test_that("ordinal and categorical models with groups: two categories are those of glmer, three those of gam", {
+  skip_if_not_installed("lme4")
+  few <- transform(subset(lme4::VerbAgg, as.integer(id) <= 60), id = droplevels(id))
+  reference <- lme4::glmer(r2 ~ btype + mode + (1 | id), few, stats::binomial(), nAGQ = 7)
+  want <- lme4::fixef(reference)
+  se <- sqrt(diag(as.matrix(stats::vcov(reference))))
+  ordinal <- fullrank(ordered(r2) ~ btype + mode + (1 | id), data = few, family = "cumulative", prior = list(b ~ normal(0, 100), cutpoints ~ ordered(normal(0, 100))), seed = 1)
+  table <- as.data.frame(summary(ordinal))
+  expect_lt(max(abs(c(-table["N|Y", "mean"], coef(ordinal)) - want) / se), 0.1)
+  nominal <- fullrank(r2 ~ btype + mode + (1 | id), data = few, family = "categorical", prior = list(Intercept ~ normal(0, 100), b ~ normal(0, 100)), seed = 1)
+  expect_lt(max(abs(coef(nominal) - want) / se), 0.1)
+  # the same density, given other names
+  expect_equal(unname(coef(nominal)[-1]), unname(coef(ordinal)), tolerance = 0.01)
+  expect_equal(as.data.frame(summary(nominal))["sd_id_Y", "mean"], table["sd_id", "mean"], tolerance = 0.01)
+  expect_lt(abs(log(table["sd_id", "mean"] / attr(lme4::VarCorr(reference)$id, "stddev"))), 0.1)
+  skip_if_not_installed("mgcv")
+  few$k <- as.integer(few$resp)
+  reference <- mgcv::gam(k ~ btype + mode + s(id, bs = "re"), mgcv::ocat(R = 3), few, method = "REML")
+  fit <- fullrank(ordered(resp) ~ btype + mode + (1 | id), data = few, family = "cumulative", prior = list(b ~ normal(0, 100), cutpoints ~ ordered(normal(0, 100))), seed = 1)
+  at <- match(names(coef(fit)), names(stats::coef(reference)))
+  expect_lt(max(abs(coef(fit) - stats::coef(reference)[at]) / sqrt(diag(stats::vcov(reference)))[at]), 0.25)
+  expect_gt(stats::cor(ranef(fit)$id[, 1], stats::coef(reference)[grep("^s\\(id", names(stats::coef(reference)))]), 0.999)
+})
+
+test_that("censored survival times agree with survreg", {
+  skip_if_not_installed("survival")
+  d <- subset(survival::lung, !is.na(ph.ecog))
+  for (name in c("weibull", "lognormal", "exponential")) {
+    reference <- survival::survreg(survival::Surv(time, status) ~ age + sex + ph.ecog, d, dist = name)
+    prior <- c(wide, if (name == "weibull") shape ~ gamma(0.1, 0.01))
+    fit <- fullrank(time | cens(status == 1) ~ age + sex + ph.ecog, data = d, family = name, prior = prior, seed = 1)
+    # of the Weibull the mean is modelled here, the scale there: the slopes are the same
+    at <- names(coef(fit))[if (name == "weibull") -1 else TRUE]
+    se <- sqrt(diag(stats::vcov(reference)))[at]
+    expect_lt(max(abs(coef(fit)[at] - stats::coef(reference)[at]) / se), 0.25, label = name)
+    ratio <- standard_errors(fit)[at] / se
+    expect_true(all(ratio > 0.85 & ratio < 1.15), label = name)
   }
 })
