@@ -50,6 +50,11 @@ plot.fullrank_fit <- function(x, type = c("all", "trace", "marginals", "correlat
   ))
 }
 
+#' @rdname plot.fullrank_fit
+#' @importFrom graphics pairs
+#' @export
+pairs.fullrank_fit <- function(x, pars = NULL, seed = 1, ...) plot(x, type = "pairs", pars = pars, seed = seed, ...)
+
 # Two colours that stay apart in every common form of colour blindness (Okabe and Ito).
 ink <- c(main = "#0072B2", mark = "#D55E00", soft = "grey55", fill = "#0072B233")
 

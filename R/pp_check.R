@@ -21,9 +21,7 @@ pp_check.fullrank_fit <- function(object, type = NULL, ndraws = NULL, site = NUL
   }
   y <- observed_values(object$compiled, observed[[1L]])
   check <- predictive_check(y, type, ndraws)
-  all <- observed_statements(object$compiled)
-  yrep <- simulate.fullrank_fit(object, check$ndraws, seed)[[match(names(observed), names(all))]]
-  check$draw(y, matrix(yrep, check$ndraws), ...)
+  check$draw(y, unname(posterior_predict.fullrank_fit(object, check$ndraws, names(observed), seed)), ...)
 }
 
 #' @rdname pp_check.fullrank_fit
