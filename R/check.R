@@ -9,8 +9,14 @@ no_extra_arguments <- function(generic, ...) {
   if (!...length()) return(invisible())
   tags <- names(list(...))
   tags <- tags[nzchar(tags)]
-  stop(sprintf("%s() has no argument %s here.", generic, if (length(tags)) enumerate(tags) else "at that place"), call. = FALSE)
+  here <- named_otherwise[named_otherwise %in% names(formals(sys.function(sys.parent())))]
+  known <- intersect(tags, names(here))
+  stop(paste(c(sprintf("%s() has no argument %s here.", generic, if (length(tags)) enumerate(tags) else "at that place"),
+               sprintf("What other packages call `%s` is `%s` here.", known, here[known])), collapse = " "), call. = FALSE)
 }
+
+# Names that brms and rstanarm have taught, and those here.
+named_otherwise <- c(ndraws = "draws", nsamples = "draws", re_formula = "re.form", allow_new_levels = "allow.new.levels")
 
 # 12,345
 big <- function(x) format(x, big.mark = ",", trim = TRUE, scientific = FALSE)

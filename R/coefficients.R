@@ -48,6 +48,13 @@ coefficient_draws <- function(object, values) {
   out
 }
 
+# Of draws of the sites, what is a site only at centred predictors: intercepts and cutpoints.
+own_scale_draws <- function(object, values) {
+  coefficients <- coefficient_draws(object, values)
+  intercepts <- unlist(lapply(coefficient_parts(object), function(part) if (!is.null(part$intercept)) part$names[1L]), use.names = FALSE)
+  cbind(coefficients[, intercepts, drop = FALSE], if (object$regression$family$name == "cumulative") cutpoint_draws(object, values))
+}
+
 # Whether every coefficient is a coordinate of z or a sum of them: not when a prior bounds one.
 coefficients_linear <- function(object) {
   used <- unlist(lapply(coefficient_parts(object), function(part) c(part$intercept, part$b)))

@@ -18,7 +18,9 @@
 #' @param row.names,optional Not used.
 #' @param ... For `as_draws()` and its relatives, `as.matrix()` and `as.data.frame()`: `n`, `importance` and `seed`.
 #' @return `draws()`: a `draws_matrix` of package posterior, n x (number of scalar values), named `mu`, `theta[1]`, `L[2,1]`, or by
-#'   level: `theta[north]`. Constants, such as the zeros of a Cholesky factor, are included. `as.matrix()` and `as.data.frame()` give the same as a plain
+#'   level: `theta[north]`. Constants, such as the zeros of a Cholesky factor, are included. For a regression what [coef()][coef.fullrank_regression] and
+#'   [summary()][summary.fullrank_regression] give on the data's own scale comes first, `(Intercept)` and cutpoints `a|b`: the sites `Intercept` and `cutpoints` are those at centred
+#'   predictors. `posterior::variables()`: the names. `as.matrix()` and `as.data.frame()` give the same as a plain
 #'   matrix and data frame, the other functions in posterior's formats.
 #' @references Vehtari, Simpson, Gelman, Yao and Gabry (2024). Pareto smoothed importance sampling. Journal of Machine Learning
 #'   Research 25(72), 1-58.
@@ -48,7 +50,8 @@ draws.fullrank_fit <- function(x, n = 1000, importance = FALSE, seed = NULL, ...
   check_flag(importance, "importance")
   seed <- resolve_seed(seed)
   z <- if (importance) importance_resample(x, n, seed) else sample_guide(g, draw_eps(n, length(g$loc), seed))
-  posterior::as_draws_matrix(draws_values(g$compiled, z))
+  values <- constrain_draws(g$compiled, z)
+  posterior::as_draws_matrix(cbind(if (inherits(x, "fullrank_regression")) own_scale_draws(x, values), labelled_draws(g$compiled, values)))
 }
 
 #' @rdname draws
@@ -56,8 +59,10 @@ draws.fullrank_fit <- function(x, n = 1000, importance = FALSE, seed = NULL, ...
 draws.mvn_guide <- draws.fullrank_fit
 
 # S x (number of values) on the user's scale, named.
-draws_values <- function(compiled, z) {
-  x <- do.call(cbind, unname(constrain_draws(compiled, z)))
+draws_values <- function(compiled, z) labelled_draws(compiled, constrain_draws(compiled, z))
+
+labelled_draws <- function(compiled, values) {
+  x <- do.call(cbind, unname(values))
   dimnames(x) <- list(NULL, value_labels(compiled))
   x
 }
@@ -89,13 +94,24 @@ as_draws_list.fullrank_fit <- function(x, ...) posterior::as_draws_list(draws(x,
 as_draws_rvars.fullrank_fit <- function(x, ...) {
   values <- unclass(draws(x, ...))
   parts <- output_parts(guide_of(x)$compiled)
-  ends <- cumsum(vapply(parts, `[[`, 0L, "length"))
-  do.call(posterior::draws_rvars, Map(function(part, end) {
+  lengths <- vapply(parts, `[[`, 0L, "length")
+  before <- ncol(values) - sum(lengths) # columns of a regression on the data's own scale
+  sites <- Map(function(part, end) {
     one <- values[, end - part$length + seq_len(part$length), drop = FALSE]
     names <- if (length(part$dimnames)) c(list(NULL), part$dimnames)
     posterior::rvar(array(one, c(nrow(values), if (length(part$dim)) part$dim else 1L), names))
-  }, parts, ends))
+  }, parts, before + cumsum(lengths))
+  first <- lapply(seq_len(before), function(k) posterior::rvar(unname(values[, k])))
+  do.call(posterior::draws_rvars, c(stats::setNames(first, colnames(values)[seq_len(before)]), sites))
 }
+
+#' @rdname draws
+#' @exportS3Method posterior::variables fullrank_fit
+variables.fullrank_fit <- function(x, ...) colnames(draws(x, 1, seed = 1))
+
+#' @rdname draws
+#' @exportS3Method posterior::nvariables fullrank_fit
+nvariables.fullrank_fit <- function(x, ...) length(variables.fullrank_fit(x))
 
 #' @exportS3Method posterior::as_draws mvn_guide
 as_draws.mvn_guide <- as_draws.fullrank_fit

@@ -49,5 +49,5 @@ get_priors.fullrank_regression <- function(x, verbose = TRUE, ...) {
 }
 
 #' @rdname get_priors.fullrank_regression
-#' @exportS3Method insight::find_algorithm fullrank_regression
-find_algorithm.fullrank_regression <- function(x, ...) list(algorithm = "fullrank", optimizer = x$optimizer$name, iterations = x$steps)
+#' @exportS3Method insight::find_algorithm fullrank_fit
+find_algorithm.fullrank_fit <- function(x, ...) list(algorithm = "fullrank", optimizer = x$optimizer$name, iterations = x$steps)

@@ -50,6 +50,11 @@ plot.fullrank_fit <- function(x, type = c("all", "trace", "marginals", "correlat
   ))
 }
 
+#' @rdname plot.fullrank_fit
+#' @importFrom graphics pairs
+#' @export
+pairs.fullrank_fit <- function(x, pars = NULL, seed = 1, ...) plot(x, type = "pairs", pars = pars, seed = seed, ...)
+
 # Two colours that stay apart in every common form of colour blindness (Okabe and Ito).
 ink <- c(main = "#0072B2", mark = "#D55E00", soft = "grey55", fill = "#0072B233")
 
@@ -148,12 +153,14 @@ step_errors <- function(x, half = 3L) {
 # The steps shown: all, less most of a start that has no ELBO.
 elbo_steps <- function(step, n) c(max(1, step[1L] - 0.25 * max(n - step[1L], 4)), max(n, 2))
 
-# The last half of the run and the final estimate, with room for as much again of the climb.
+# The last half of the run and the final estimate, with room for twice as much of the climb.
 elbo_range <- function(elbo, final) {
   late <- c(utils::tail(elbo, max(1, ceiling(length(elbo) / 2))), if (isTRUE(is.finite(final))) final)
   range <- range(late)
   height <- max(diff(range), 1e-3 * abs(range[2L]), 0.5)
-  c(max(min(elbo, range[1L]), range[1L] - 2 * height), max(range[2L], range[1L] + 0.1 * height))
+  low <- max(min(elbo, range[1L]), range[1L] - 2 * height)
+  high <- range[2L] + 0.05 * (range[2L] - low)
+  c(low, high) + c(-0.5, 0.5) * max(0, 0.1 - (high - low)) # no less than a tenth of a nat
 }
 
 panel_title <- function(text) graphics::mtext(text, side = 3, line = 1.3, adj = 0, font = 2, cex = 0.95 * graphics::par("cex"))

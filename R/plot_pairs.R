@@ -85,7 +85,7 @@ pair_marginal <- function(drawn, i, limits, p) {
   sd <- sqrt(drawn$covariance[i, i])
   x <- seq(limits[1L], limits[2L], length.out = 120L)
   y <- stats::dnorm(x, drawn$loc[i], sd)
-  graphics::plot.default(NA, xlim = limits, ylim = c(0, 1.25 * max(y, h$density)), axes = FALSE, xlab = "", ylab = "", yaxs = "i")
+  graphics::plot.default(NA, xlim = limits, ylim = c(0, if (p <= 6L) 1.25 else 1.6) * max(y, h$density), axes = FALSE, xlab = "", ylab = "", yaxs = "i")
   graphics::rect(h$breaks[-length(h$breaks)], 0, h$breaks[-1L], h$density, col = "grey80", border = NA)
   graphics::lines(x, y, col = ink[["mark"]], lwd = 1.5)
   graphics::mtext(shorten(colnames(drawn$draws)[i], if (p <= 6L) 16L else 10L), side = 3, line = -1.2, cex = if (p <= 6L) 0.65 else 0.5)

@@ -8,7 +8,7 @@
 #' @param ndraws How many replicates. By default 50 where each is drawn, 1,000 where they are summarised.
 #' @param site For a model: which observed site.
 #' @param seed A whole number, or NULL: drawn from R's generator, so that `set.seed()` governs.
-#' @param ... For the function of bayesplot, such as `group` or `x`.
+#' @param ... For the function of bayesplot, such as `group` or `x`: an element a row of the data. A row of a regression whose weight says how often it counts is there as often.
 #' @return A ggplot object.
 #' @examplesIf requireNamespace("bayesplot", quietly = TRUE)
 #' fit <- fullrank(mpg ~ wt, data = mtcars, seed = 1)
@@ -21,24 +21,24 @@ pp_check.fullrank_fit <- function(object, type = NULL, ndraws = NULL, site = NUL
   }
   y <- observed_values(object$compiled, observed[[1L]])
   check <- predictive_check(y, type, ndraws)
-  all <- observed_statements(object$compiled)
-  yrep <- simulate.fullrank_fit(object, check$ndraws, seed)[[match(names(observed), names(all))]]
-  check$draw(y, matrix(yrep, check$ndraws), ...)
+  check$draw(y, unname(posterior_predict.fullrank_fit(object, check$ndraws, names(observed), seed)), ...)
 }
 
 #' @rdname pp_check.fullrank_fit
 #' @exportS3Method bayesplot::pp_check fullrank_regression
 pp_check.fullrank_regression <- function(object, type = NULL, ndraws = NULL, seed = NULL, ...) {
   reg <- object$regression
-  y <- as.double(reg$response$y)
+  rows <- counted_rows(reg)
+  y <- as.double(reg$response$y)[rows]
   check <- predictive_check(y, type, ndraws)
-  yrep <- posterior_predict.fullrank_regression(object, draws = check$ndraws, seed = seed)
-  attributes(yrep) <- list(dim = dim(yrep))
+  seed <- resolve_seed(seed)
+  yrep <- predictive_samples(object, prediction_rows(object), prediction_values(object, check$ndraws, seed), FALSE, mix_seed(seed, 5), rows = rows)
   if (!is.null(reg$response$size) && !identical(check$type, "bars")) {
     y <- y / reg$response$size
     yrep <- yrep / rep(reg$response$size, each = nrow(yrep))
   }
-  check$draw(y, yrep, ...)
+  others <- lapply(list(...), function(x) if (length(x) == length(reg$response$y)) x[rows] else x)
+  do.call(check$draw, c(list(y, yrep), others))
 }
 
 # The function of bayesplot and how many replicates it reads.

@@ -112,21 +112,30 @@ main_formula <- function(formulas) {
   formulas[[which(!parameter)[1L]]]
 }
 
-# Samples of the response: S x n; categories as their numbers.
-predictive_samples <- function(object, at, values, new_levels, seed, response = response_at(object, at)) {
+# Samples of the response: S x n; categories as their numbers. `rows` (of `at`) may repeat some.
+predictive_samples <- function(object, at, values, new_levels, seed, response = response_at(object, at), rows = seq_len(at$n)) {
   reg <- object$regression
   S <- nrow(values[[1L]])
+  n <- length(rows)
+  take <- function(x) if (is.matrix(x) && ncol(x) == at$n) x[, rows, drop = FALSE] else x
   v <- predictor_values(object, at, values, new_levels, seed)
   if (reg$family$table$response %in% c("ordinal", "nominal")) {
-    p <- category_probabilities(reg, v)
-    u <- matrix(uniform_numbers(S * at$n, mix_seed(seed, 11)), S)
+    p <- lapply(category_probabilities(reg, v), take)
+    u <- matrix(uniform_numbers(S * n, mix_seed(seed, 11)), S)
     cumulative <- Reduce(`+`, p, accumulate = TRUE)
     return(1 + Reduce(`+`, lapply(cumulative[-length(p)], function(c) u > c)))
   }
-  v <- with_row_data(v, S, size = needed_size(reg, response), weights = own_precision(reg, response, at$n))
+  v <- lapply(with_row_data(v, S, size = needed_size(reg, response), weights = own_precision(reg, response, at$n)), take)
   dist <- family_dist(reg$family, !is.null(reg$response$precision))
-  if (is.null(response$lower) && is.null(response$upper)) return(sample_dist(dist, v, S, at$n, mix_seed(seed, 12)))
-  sample_within(dist, v, S, at$n, mix_seed(seed, 12), response$lower, response$upper)
+  if (is.null(response$lower) && is.null(response$upper)) return(sample_dist(dist, v, S, n, mix_seed(seed, 12)))
+  sample_within(dist, v, S, n, mix_seed(seed, 12), response$lower[rows], response$upper[rows])
+}
+
+# Rows of the training data, each as often as its weight says that it counts.
+counted_rows <- function(reg) {
+  times <- reg$response$times
+  n <- length(reg$response$y)
+  if (is.null(times) || any(times != floor(times))) seq_len(n) else rep(seq_len(n), times)
 }
 
 needed_size <- function(reg, response) {

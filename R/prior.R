@@ -103,14 +103,17 @@ pushed_definite <- function(x, correlation) {
 #' Draw from a model or from a fit
 #'
 #' `simulate()` of a model draws all its sites from the prior, observed sites included; of a fit it draws replicates of
-#' the observed sites, each at a draw of the latent sites from the guide (posterior predictive).
+#' the observed sites, each at a draw of the latent sites from the guide (posterior predictive); `posterior_predict()` is package rstantools' name for that.
 #'
 #' @param object A model or a fit.
 #' @param nsim How many draws.
 #' @param seed A whole number, or NULL: drawn from R's generator.
 #' @param data For a model: its data, as for [fullrank()].
 #' @param ... Not used.
-#' @return A named list with one element a site, an array with draws first: `nsim` x the site's shape.
+#' @param draws How many draws.
+#' @param sites Names of observed sites, or NULL for all.
+#' @return `simulate()`: a named list with one element a site, an array with draws first: `nsim` x the site's shape. `rstantools::posterior_predict()` of a fit: the same replicates as a
+#'   matrix with a draw a row and an element of an observed site a column, named `y[1]`, ...
 #' @examples
 #' m <- model({
 #'   mu ~ normal(0, 1)
@@ -137,6 +140,21 @@ simulate.fullrank_fit <- function(object, nsim = 1, seed = NULL, ...) {
   seed <- resolve_seed(seed)
   z <- sample_guide(checked_guide(object), draw_eps(nsim, compiled$program$d, seed, "predict"))
   simulate_observed(compiled, z, seed)
+}
+
+#' @rdname simulate.fullrank_model
+#' @exportS3Method rstantools::posterior_predict fullrank_fit
+posterior_predict.fullrank_fit <- function(object, draws = 1000, sites = NULL, seed = NULL, ...) {
+  no_extra_arguments("posterior_predict", ...)
+  draws <- check_number(draws, "draws", 1, .Machine$integer.max, whole = TRUE)
+  chosen <- observed_statements(object$compiled, sites)
+  all <- observed_statements(object$compiled)
+  holds <- vapply(object$compiled$observed, `[[`, 0L, "length") > 0L
+  values <- simulate.fullrank_fit(object, draws, seed)[holds][match(names(chosen), names(all))]
+  do.call(cbind, unname(Map(function(x, name, o) {
+    dim <- if (length(o$dim) > 1L) o$dim else if (o$length > 1L) o$length
+    matrix(x, draws, dimnames = list(NULL, element_labels(name, dim, if (!is.null(o$names)) list(o$names))))
+  }, values, names(chosen), chosen)))
 }
 
 simulate_observed <- function(compiled, z, seed) {

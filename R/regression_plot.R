@@ -5,7 +5,7 @@
 #'
 #' @param x A fit of a regression.
 #' @param type As for [plot()][plot.fullrank_fit], or "predictive": the distribution of the response (thick) and of `nsim` replicates (thin); for counts
-#'   and categories the share of each value with the central 90 percent of the replicates.
+#'   and categories the share of each value with the central 90 percent of the replicates. A row whose weight says how often it counts is there as often.
 #' @param pars As for [plot()][plot.fullrank_fit].
 #' @param nsim How many replicates.
 #' @param seed A whole number.
@@ -27,10 +27,12 @@ plot_predictive <- function(object, nsim, seed, main = "Response and replicates"
   old <- graphics::par(mar = c(3.2, 4.4, 2, 1), las = 1, mgp = c(2, 0.6, 0), bty = "l")
   on.exit(graphics::par(old))
   reg <- object$regression
-  y <- reg$response$y
+  rows <- counted_rows(reg)
+  y <- reg$response$y[rows]
   kind <- reg$family$table$response
   discrete <- kind %in% c("ordinal", "nominal", "binary") || (kind %in% c("count", "binomial") && length(unique(y)) <= 25L)
-  yrep <- predictive_samples(object, prediction_rows(object), prediction_values(object, if (discrete) max(nsim, 400) else nsim, seed), FALSE, mix_seed(seed, 5))
+  nsim <- if (discrete && length(rows) <= 1e5) max(nsim, 400) else nsim
+  yrep <- predictive_samples(object, prediction_rows(object), prediction_values(object, nsim, seed), FALSE, mix_seed(seed, 5), rows = rows)
   drawn <- list(y = y, yrep = yrep)
   if (discrete) {
     plot_shares(y, yrep, reg, main, ...)

@@ -280,13 +280,14 @@ invert_all <- function(A) {
   A
 }
 
-# The share of each effect that comes from the data, to two digits: J, J x K, or K for correlated effects, which are non-centred when a column says little.
+# The share of each effect that comes from the data, to two digits: J, J x K, or K for correlated effects. These are non-centred when a column says little; of three
+# columns and more the shares must be larger: with hundreds of effects the climb to the mode else ends where those of one column are all but 0.
 block_centred <- function(block) {
   ratio <- matrix(block$information, block$J) * rep(diag(block$covariance), each = block$J)
   share <- ratio / (1 + ratio)
   if (block$correlated) {
     share <- colMeans(share)
-    if (!isTRUE(min(share) >= 0.3)) return(NULL)
+    if (!isTRUE(min(share) >= if (block$K == 2L) 0.3 else 0.7)) return(NULL)
   }
   share <- round(share, 2L)
   if (all(is.finite(share)) && any(share > 0)) if (block$K == 1L) drop(share) else share

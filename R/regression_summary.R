@@ -113,7 +113,7 @@ print.summary.fullrank_regression <- function(x, n = 20, ...) {
     cat("\n", title, ":\n", sep = "")
     print_table(rows, n, all_rows_call(x))
   }
-  print_source(x)
+  print_source(x, x$table$mcse[unlist(x$sections)])
   invisible(x)
 }
 

@@ -86,12 +86,12 @@ scale_text <- function(compiled) {
 
 all_rows_call <- function(x) if (x$importance) "print(summary(fit, importance = TRUE), n = Inf)" else "print(summary(fit), n = Inf)"
 
-# Where the numbers come from, below the tables.
-print_source <- function(x) {
+# Where the numbers come from, below the tables. `mcse`: of the rows shown.
+print_source <- function(x, mcse = x$table$mcse) {
   if (x$importance) {
     wrap(sprintf("Corrected by importance sampling: %s weighted draws of the guide, worth %s of the posterior (%s). mcse: Monte Carlo error of the mean.",
                  big(x$draws), big(round(x$ess)), weights_text(x)))
-  } else if (any(!is.na(x$table$mcse))) {
+  } else if (any(!is.na(mcse))) {
     wrap(sprintf("mcse: Monte Carlo error of the mean, of rows that come from %s draws.", big(x$draws)))
   }
 }

@@ -25,6 +25,8 @@ for (optimizer in list(adam(), clipped_adam(lr = 0.01), sgd(lr = 1e-4, momentum 
   }
 }
 fit <- update(fit, steps = 10)
+# natural(), its verdict, and steps after that
+fit <- update(fullrank(m, data, seed = 1, progress = FALSE), steps = 10)
 invisible(elbo(fit, particles = 16, gradient = TRUE, seed = 1))
 invisible(draws(fit, n = 50))
 invisible(capture.output(print(fit), print(summary(fit))))

@@ -274,7 +274,7 @@ int fr_natural_polish(fr_natural *state, const fr_natural_spec *spec, double *wo
   }
   state->c.elbo = batch_elbo(state, &s);
   whiten(state->d, state->factor, &s);
-  gram(state->d, &s);
+  gram(state->d, &s); /* move() reads the inner products */
   mean_of_rows(state->d, s.pairs.ld, s.pairs.kept, s.a, mean);
   const double rate = 2.0 * s.pairs.P / state->c.gradients;
   move(state, &s, mean, rate, rate, scratch);

@@ -153,6 +153,25 @@ test_that("there is no logLik", {
   expect_error(BIC(fit), "no logLik")
 })
 
+test_that("the predictive picture counts a row as often as its weight says", {
+  pdf(NULL)
+  on.exit(dev.off())
+  fit <- regression_fit("ordinal")
+  d <- MASS::housing
+  drawn <- plot(fit, type = "predictive", seed = 1)
+  expect_equal(tabulate(drawn$y), as.vector(tapply(d$Freq, d$Sat, sum)))
+  expect_identical(ncol(drawn$yrep), sum(d$Freq))
+  share <- colSums(d$Freq * predict(fit, type = "response")) / sum(d$Freq)
+  expect_lt(max(abs(vapply(1:3, function(k) mean(drawn$yrep == k), 0) - share)), 4.5 * sqrt(0.25 / 400 / 50))
+  # a sample of 1,681 rows is as spread as one
+  expect_lt(sd(rowMeans(drawn$yrep == 1)), 3 * sqrt(share[1] * (1 - share[1]) / sum(d$Freq)))
+  counts <- data.frame(y = c(0, 1, 4), n = c(5, 3, 2))
+  own <- fullrank(y ~ 1, data = counts, family = poisson(), weights = n, seed = 1)
+  drawn <- plot(own, type = "predictive", seed = 1)
+  expect_identical(drawn$y, rep(c(0, 1, 4), c(5, 3, 2)))
+  expect_lt(abs(mean(drawn$yrep) - fitted(own)[[1]]), 0.15)
+})
+
 test_that("plots draw", {
   pdf(NULL)
   on.exit(dev.off())

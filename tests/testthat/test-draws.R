@@ -96,7 +96,48 @@ test_that("the formats of package posterior hold the same numbers", {
   d <- as.data.frame(fit, n = 40, seed = 5)
   expect_identical(class(d), "data.frame")
   expect_identical(d[["w[3]"]], unname(want[, "w[3]"]))
-  expect_s3_class(posterior::summarise_draws(fit), "draws_summary")
+  expect_identical(posterior::variables(fit), labels)
+  expect_identical(posterior::nvariables(fit), 17L)
+})
+
+test_that("draws of a regression have its intercepts and cutpoints on the data's own scale, as coef() and summary() do", {
+  for (name in names_of_fits) {
+    fit <- regression_fit(name)
+    table <- as.data.frame(summary(fit))
+    x <- unclass(draws(fit, 4000, seed = 3))
+    own <- switch(name, ordinal = c("Low|Medium", "Medium|High"), distributional = c("(Intercept)", "sigma_(Intercept)"), "(Intercept)")
+    expect_identical(colnames(x)[seq_along(own)], own, label = name)
+    expect_identical(posterior::variables(fit), colnames(x), label = name)
+    # each draw, by R's model matrix
+    X <- model.matrix(fit)
+    centre <- colMeans(X)[setdiff(colnames(X), "(Intercept)")]
+    b <- x[, startsWith(colnames(x), "b["), drop = FALSE]
+    at <- if (name == "ordinal") "cutpoints[1]" else "Intercept"
+    expect_equal(unname(x[, own[1]]), unname(x[, at] + (if (name == "ordinal") 1 else -1) * drop(b %*% centre)), label = name)
+    expect_lt(max(abs(colMeans(x[, own, drop = FALSE]) - table[own, "mean"]) / table[own, "sd"]), 4.5 / sqrt(4000), label = name)
+    expect_equal(unname(apply(x[, own, drop = FALSE], 2, sd)), table[own, "sd"], tolerance = 0.05, label = name)
+    r <- posterior::as_draws_rvars(fit, n = 40, seed = 3)
+    y <- unclass(draws(fit, 40, seed = 3))
+    expect_identical(posterior::variables(r)[seq_along(own)], own, label = name)
+    expect_identical(as.vector(posterior::draws_of(r[[own[1]]])), unname(y[, own[1]]), label = name)
+    expect_identical(unname(posterior::draws_of(r$b)[, 1]), unname(y[, grep("^b\\[", colnames(y))[1]]), label = name)
+  }
+})
+
+test_that("summarise_draws is the closed form where there is one", {
+  s <- posterior::summarise_draws(posterior::as_draws(fit, n = 20000, seed = 1), "mean", "sd", "quantile2")
+  expect_identical(s$variable, labels)
+  row <- function(name) s[s$variable == name, ]
+  expect_lt(abs(row("mu")$mean - loc[1]) / sqrt(S[1, 1] / 20000), 4.5)
+  expect_equal(row("mu")$sd, sqrt(S[1, 1]), tolerance = 0.03)
+  sd <- sqrt(S[6, 6])
+  expect_lt(abs(row("A[1,1]")$mean / exp(loc[6] + sd^2 / 2) - 1) / sqrt(expm1(sd^2) / 20000), 4.5)
+  expect_equal(log(row("A[1,1]")$q95), qnorm(0.95, loc[6], sd), tolerance = 0.05)
+  # of the fit itself: the same, of 1,000 draws
+  set.seed(3)
+  of_fit <- posterior::summarise_draws(fit, "mean")
+  set.seed(3)
+  expect_identical(of_fit, posterior::summarise_draws(draws(fit), "mean"))
 })
 
 test_that("bad arguments", {

@@ -31,4 +31,8 @@ test_that("priors and algorithm", {
   expect_identical(p$Distribution[p$Parameter == "sigma"], "exponential")
   expect_true(is.na(p$Scale[p$Parameter == "sigma"]))
   expect_identical(insight::find_algorithm(fit), list(algorithm = "fullrank", optimizer = "natural", iterations = fit$steps))
+  own <- short_fit(model({ a ~ normal(0, 1); y ~ normal(a, 1) }), list(y = c(1, 2)))
+  expect_identical(insight::find_algorithm(own), list(algorithm = "fullrank", optimizer = "adam", iterations = own$steps))
+  expect_identical(insight::n_obs(own), 2L)
+  expect_identical(insight::get_parameters(own)$Estimate, unname(coef(own)))
 })

@@ -156,3 +156,17 @@ test_that("censored survival times agree with survreg", {
     expect_true(all(ratio > 0.85 & ratio < 1.15), label = name)
   }
 })
+
+test_that("three correlated effects of a hundred groups are as far apart as lme4 finds them, also where the data say little of one", {
+  skip_on_cran()
+  skip_if_not_installed("lme4")
+  set.seed(15)
+  d <- data.frame(g = gl(100, 10), x1 = rnorm(1000), x2 = rnorm(1000))
+  u <- matrix(rnorm(300), 100) %*% diag(c(1, 0.5, 0.33))
+  d$y <- 0.5 + u[d$g, 1] + (0.5 + u[d$g, 2]) * d$x1 + (0.5 + u[d$g, 3]) * d$x2 + rnorm(1000, 0, 1.1)
+  fit <- fullrank(y ~ x1 + x2 + (1 + x1 + x2 | g), data = d, seed = 1, progress = FALSE)
+  reference <- quiet(lme4::lmer(y ~ x1 + x2 + (1 + x1 + x2 | g), d))
+  expect_identical(fit$status, "converged")
+  expect_lt(max(abs(log(attr(VarCorr(fit)$g, "stddev") / attr(lme4::VarCorr(reference)$g, "stddev")))), 0.15)
+  expect_agrees(fit, reference, TRUE, "three correlated effects")
+})
