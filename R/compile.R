@@ -145,7 +145,9 @@ check_assignable <- function(name, ctx) {
   if (name %in% names(ctx$sites)) fail(ctx, sprintf("`%s` is a site: give the deterministic value another name.", name))
   loop <- ctx$loop
   while (!identical(loop, ctx$data)) {
-    if (exists(name, loop, inherits = FALSE)) fail(ctx, sprintf("`%s` is the variable of a loop: give the deterministic value another name.", name))
+    if (exists(name, loop, inherits = FALSE)) {
+      fail(ctx, sprintf("`%s` is the variable of a loop: give the deterministic value another name.", name))
+    }
     loop <- parent.env(loop)
   }
 }

@@ -80,13 +80,15 @@ argument_fault <- function(x, support) {
   }
   whole <- function(v) v == floor(v)
   bad <- switch(support,
-    positive = , positive_vector = x <= 0, nonnegative = x < 0, nonnegative_vector = x < 0 | all_zero(x), unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1,
+    positive = , positive_vector = x <= 0, nonnegative = x < 0, nonnegative_vector = x < 0 | all_zero(x),
+    unit = x < 0 | x > 1, open_unit = x <= 0 | x >= 1,
     count = x < 0 | !whole(x), correlation = x <= -1 | x >= 1, nodes = x < 1 | !whole(x),
     ordered_vector = if (length(x) > 1L && !is.matrix(x)) c(FALSE, diff(as.vector(x)) <= 0) else FALSE,
     FALSE)
   if (!any(bad)) return()
   need <- switch(support,
-    positive = , positive_vector = "positive", nonnegative = "at least 0", nonnegative_vector = "at least 0, and not all 0", unit = "between 0 and 1",
+    positive = , positive_vector = "positive", nonnegative = "at least 0", nonnegative_vector = "at least 0, and not all 0",
+    unit = "between 0 and 1",
     open_unit = "between 0 and 1, both excluded", count = "a count", correlation = "between -1 and 1, both excluded",
     nodes = "numbers of elements, from 1", ordered_vector = "increasing")
   sprintf("%s, but it has %s.", need, paste(utils::head(format(x[bad]), 3L), collapse = ", "))
@@ -129,7 +131,8 @@ matrix_fault <- function(x, kind, tolerance = 1e-8) {
 support_text <- function(dist, categories = Inf) {
   switch(dist$support,
     positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", 
-    category = sprintf("categories 1, 2, ... as numbers%s", if (is.finite(categories)) sprintf(", up to %d", as.integer(categories)) else ""),
+    category = sprintf("categories 1, 2, ... as numbers%s",
+                       if (is.finite(categories)) sprintf(", up to %d", as.integer(categories)) else ""),
     bounded = "numbers between its bounds", binary = "0 or 1", count = "counts 0, 1, 2, ...",
     count_to_size = "counts from 0 to `size`", count_vector = "counts", simplex = "vectors of shares that sum to 1", "numbers")
 }

@@ -10,15 +10,16 @@ enumerate <- function(x, quote = "`", last = "and") {
 
 # What Stan, BUGS, Python or R call what has another name here.
 names_elsewhere <- list(
-  dnorm = "normal", dbern = "bernoulli", dbin = "binomial", dbinom = "binomial", dpois = "poisson", dgamma = "gamma", dbeta = "beta", dexp = "exponential",
-  dunif = "uniform", dt = "student_t", dcat = "categorical", dmulti = "multinomial", dmultinom = "multinomial", dmnorm = "multi_normal", ddirch = "dirichlet",
-  dweib = "weibull", dweibull = "weibull", dlnorm = "lognormal", dlogis = "logistic", ddexp = "laplace", dwish = "wishart", dnegbin = "neg_binomial",
-  dnbinom = "neg_binomial", dcauchy = "cauchy", dchisqr = "chi_square", double_exponential = "laplace", neg_binomial_2 = "neg_binomial",
-  neg_binomial_2_log = "neg_binomial_log", inv_gamma = "inverse_gamma", inv_wishart = "inverse_wishart", MultivariateNormal = "multi_normal",
-  LKJ = "lkj_corr", LKJCholesky = "lkj_corr_cholesky",
-  logit = "qlogis", inv_logit = "plogis", ilogit = "plogis", expit = "plogis", sigmoid = "plogis", Phi = "pnorm", phi = "pnorm", logsumexp = "log_sum_exp",
-  cholesky_decompose = "chol", cholesky = "chol", log_determinant = "log_det", logdet = "log_det", det = "log_det", inprod = "dot", dot_product = "dot", fabs = "abs",
-  mdivide_left_tri_low = "forwardsolve", mean = "loc", mu = c("loc", "mean"), sd = "scale", sigma = "scale", nu = "df", n = "size", p = "prob", probs = "prob", lambda = "rate"
+  dnorm = "normal", dbern = "bernoulli", dbin = "binomial", dbinom = "binomial", dpois = "poisson", dgamma = "gamma", dbeta = "beta",
+  dexp = "exponential", dunif = "uniform", dt = "student_t", dcat = "categorical", dmulti = "multinomial", dmultinom = "multinomial",
+  dmnorm = "multi_normal", ddirch = "dirichlet", dweib = "weibull", dweibull = "weibull", dlnorm = "lognormal", dlogis = "logistic",
+  ddexp = "laplace", dwish = "wishart", dnegbin = "neg_binomial", dnbinom = "neg_binomial", dcauchy = "cauchy", dchisqr = "chi_square",
+  double_exponential = "laplace", neg_binomial_2 = "neg_binomial", neg_binomial_2_log = "neg_binomial_log", inv_gamma = "inverse_gamma",
+  inv_wishart = "inverse_wishart", MultivariateNormal = "multi_normal", LKJ = "lkj_corr", LKJCholesky = "lkj_corr_cholesky",
+  logit = "qlogis", inv_logit = "plogis", ilogit = "plogis", expit = "plogis", sigmoid = "plogis", Phi = "pnorm", phi = "pnorm",
+  logsumexp = "log_sum_exp", cholesky_decompose = "chol", cholesky = "chol", log_determinant = "log_det", logdet = "log_det",
+  det = "log_det", inprod = "dot", dot_product = "dot", fabs = "abs", mdivide_left_tri_low = "forwardsolve", mean = "loc",
+  mu = c("loc", "mean"), sd = "scale", sigma = "scale", nu = "df", n = "size", p = "prob", probs = "prob", lambda = "rate"
 )
 
 # "Did you mean ...?" when a known name is close, otherwise nothing.

@@ -51,7 +51,8 @@ eval_inner <- function(expr, ctx) {
   name <- as.character(head)
   if (name == "[" || name == "[[") return(eval_index(expr, ctx))
   if (name == "$" || name == "@") {
-    fail(ctx, sprintf("`%s` is not available for values that depend on a latent: `%s` is an array of numbers.", name, statement_text(expr[[2L]])),
+    fail(ctx, sprintf("`%s` is not available for values that depend on a latent: `%s` is an array of numbers.",
+                      name, statement_text(expr[[2L]])),
          sprintf("Take elements of it by number or by name, as in `%s[1]`.", statement_text(expr[[2L]])))
   }
   eval_call(expr, eval_args(expr, as.list(expr)[-1L], ctx), ctx)
@@ -80,7 +81,8 @@ fail_function <- function(name, ctx) {
   dist <- sub("_l(u?p[dm]f|prob)$", "", name)
   fail(ctx, sprintf("`%s()` is not available for values that depend on a latent.", name),
        if (name == "if") "Here it is a statement: `if (test) x <- ... else x <- ...`; for each element there is ifelse()."
-       else if (name %in% comparisons) "It would be TRUE or FALSE, and the log density would jump where it changes. Only data can be compared."
+       else if (name %in% comparisons)
+         "It would be TRUE or FALSE, and the log density would jump where it changes. Only data can be compared."
        else if (is_dist(dist)) sprintf("`%s()` is a distribution: it stands on the right of `~`.", dist)
        else nearest_hint(name, language_names()),
        paste(c("Allowed are", strwrap(paste(language_names(), collapse = " "), 90)), collapse = "\n  "))
@@ -110,7 +112,8 @@ eval_data <- function(expr, ctx) {
     if (length(unknown)) fail_unknown(ctx, unknown[1L])
     called <- statement_head(expr)
     fail(ctx, sprintf("R could not evaluate `%s`: %s.", statement_text(expr), sub("[.]$", "", conditionMessage(e))),
-         if ((is_dist(called) || is_wrapper(called)) && !exists(called, ctx$loop, mode = "function")) sprintf("`%s()` is a distribution: it stands on the right of `~`.", called))
+         if ((is_dist(called) || is_wrapper(called)) && !exists(called, ctx$loop, mode = "function"))
+           sprintf("`%s()` is a distribution: it stands on the right of `~`.", called))
   })
   if (is.function(value)) {
     unknown <- unknown_names(expr, ctx)
@@ -122,7 +125,8 @@ eval_data <- function(expr, ctx) {
 
 # R makes NA of a whole number that is too large, and warns: here that is an error.
 without_overflow <- function(expr, ctx, value) {
-  told <- gettext("NAs produced by integer overflow", "integer overflow - use sum(as.numeric(.))", "integer overflow in 'cumsum'; use 'cumsum(as.numeric(.))'", domain = "R")
+  told <- gettext("NAs produced by integer overflow", "integer overflow - use sum(as.numeric(.))",
+                   "integer overflow in 'cumsum'; use 'cumsum(as.numeric(.))'", domain = "R")
   overflow <- FALSE
   value <- withCallingHandlers(value, warning = function(w) {
     if (!conditionMessage(w) %in% told) return()
@@ -165,7 +169,8 @@ as_numeric_value <- function(x, ctx) {
   if (!is.numeric(x) || is.factor(x) || inherits(x, "integer64")) {
     fail(ctx, sprintf("A number is needed, but this is %s.",
                       if (is.factor(x)) "a factor (use as.integer() or an index)"
-                      else sprintf("of class %s%s", class(x)[1L], if (inherits(x, c("integer64", "difftime", "Date", "POSIXct"))) " (use as.numeric())" else "")))
+                      else if (inherits(x, c("integer64", "difftime", "Date", "POSIXct"))) sprintf("of class %s (use as.numeric())", class(x)[1L])
+                      else paste("of class", class(x)[1L])))
   }
   x
 }

@@ -55,7 +55,10 @@ unroll_loop <- function(name, over, body, ctx) {
   trace <- ctx$trace
   if (is.null(trace)) {
     ctx$one_by_one <- ctx$one_by_one + length(over)
-    if (ctx$one_by_one > most_unrolled) fail_long_loop(ctx, name, ctx$one_by_one, sprintf("are compiled one by one (%s)", utils::tail(c("they are not alike", ctx$unrolled), 1L)), most_unrolled)
+    if (ctx$one_by_one > most_unrolled) {
+      why <- utils::tail(c("they are not alike", ctx$unrolled), 1L)
+      fail_long_loop(ctx, name, ctx$one_by_one, sprintf("are compiled one by one (%s)", why), most_unrolled)
+    }
   }
   if (!is.null(trace)) {
     trace$inner <- trace$inner + length(over)

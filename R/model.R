@@ -28,8 +28,8 @@
 #' @section Loops:
 #' A loop whose iterations look alike is compiled once: what does not depend on earlier iterations becomes operations on vectors, as if
 #' written so, and a recursion (`s[t] <- f(s[t - 1])`, or a name that carries over) runs in C. `if` on data may stand inside. A loop with indices that depend on values it
-#' computes, or that grows a vector, is unrolled instead, which takes time and memory in proportion to its length. The loops of a model may have
-#' 1,000,000 iterations in all, of them 100,000 unrolled.
+#' computes, or that grows a vector, is unrolled instead, which takes time and memory in proportion to its length.
+#' The loops of a model may have 1,000,000 iterations in all, of them 100,000 unrolled.
 #' @return An object of class `fullrank_model`; it prints as written.
 #' @seealso [distributions] for what stands on the right of `~`, [fullrank()] fits a model, [log_density()] evaluates it, [simulate()][simulate.fullrank_model] draws from it.
 #' @examples

@@ -62,7 +62,8 @@ sample_prior <- function(compiled, n, seed) {
     x <- sample_statement(compiled, site, z, seed, "prior", k)
     if (anyNA(x)) {
       stop(if (is.null(site$wrapped)) sprintf("`%s` has no proper prior to draw from (`%s()`).", site$name, site$dist)
-           else sprintf("`%s` cannot be drawn from its prior: almost none of it lies where `%s()` allows.", site$name, site$wrapped$wrapper), call. = FALSE)
+           else sprintf("`%s` cannot be drawn from its prior: almost none of it lies where `%s()` allows.", site$name, site$wrapped$wrapper),
+           call. = FALSE)
     }
     values[[site$name]] <- x
     for (s in seq_len(n)) {

@@ -85,7 +85,9 @@ add_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL)
 most_elements <- 1e8
 
 check_elements <- function(n) {
-  if (n > most_elements) stop(sprintf("it makes an array of %s elements, above %s, the most that can be", big(n), big(most_elements)), call. = FALSE)
+  if (n > most_elements) {
+    stop(sprintf("it makes an array of %s elements, above %s, the most that can be", big(n), big(most_elements)), call. = FALSE)
+  }
 }
 
 add_plain_node <- function(b, op, len, args = integer(), ints = integer(), dim = NULL) {

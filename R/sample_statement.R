@@ -64,7 +64,8 @@ check_data_argument <- function(x, arg, name, ctx) {
   if (!length(x)) fail(ctx, sprintf("`%s` of `%s()` is empty.", arg$name, name))
   # bounds and cutpoints may be infinite, and degrees of freedom
   if (any(is.infinite(x)) && name != "flat" && arg$support != "ordered_vector" && arg$name != "df") {
-    fail(ctx, sprintf("`%s` of `%s()` must be finite, but it has %s.", arg$name, name, paste(utils::head(format(x[is.infinite(x)]), 3L), collapse = ", ")))
+    fail(ctx, sprintf("`%s` of `%s()` must be finite, but it has %s.", arg$name, name,
+                      paste(utils::head(format(x[is.infinite(x)]), 3L), collapse = ", ")))
   }
   need <- argument_fault(x, arg$support)
   if (!is.null(need)) fail(ctx, sprintf("`%s` of `%s()` must be %s", arg$name, name, need))
@@ -81,8 +82,8 @@ check_latent_argument <- function(x, arg, name, ctx) {
     ordered_vector = if (site$length > 1L) list(Inf, -Inf, "increasing", "ordered()"))
   if (is.null(need) || is.null(site$lower) || all(site$lower >= need[[1L]] & site$upper <= need[[2L]])) return()
   other <- if (length(need) > 4L) sprintf(", or write %s(%s)", need[[5L]], site$name) else ""
-  ctx$messages <- union(ctx$messages, sprintf("`%s` of `%s()` must be %s, but the site `%s` also takes other values: give it a distribution such as %s%s.",
-                                              arg$name, name, need[[3L]], site$name, need[[4L]], other))
+  message <- "`%s` of `%s()` must be %s, but the site `%s` also takes other values: give it a distribution such as %s%s."
+  ctx$messages <- union(ctx$messages, sprintf(message, arg$name, name, need[[3L]], site$name, need[[4L]], other))
 }
 
 # A distribution joined with its link: the stable form of the same density.
@@ -159,7 +160,8 @@ fit_event_args <- function(args, dist, N, K, ctx, name) {
   most <- largest_node(dist, args, ctx, name)
   if (most > K) fail(ctx, sprintf("`%s()` names element %d of a vector of length %d.", name, most, K))
   if (dist$support == "cov_matrix" && !is_node(args$df) && any(args$df <= K - 1)) {
-    fail(ctx, sprintf("`df` of `%s()` must be above %d, one less than the size of the matrix, but it is %s.", name, K - 1L, format(min(args$df))))
+    fail(ctx, sprintf("`df` of `%s()` must be above %d, one less than the size of the matrix, but it is %s.",
+                      name, K - 1L, format(min(args$df))))
   }
   Map(function(x, arg) fit_event_arg(x, arg, N, K, ctx, name), args, dist$args)
 }

@@ -93,7 +93,8 @@ eval_plain <- function(call, ctx, vectors) {
 check_extra <- function(extra, name, ctx) {
   bad <- function(x, wrong) !is_node(x) && (anyNA(x) || any(wrong(x)))
   if (!is.null(extra$prob) && bad(extra$prob, function(x) x < 0 | x > 1)) fail(ctx, sprintf("`prob` of `%s()` must be between 0 and 1.", name))
-  if (!is.null(extra$weights) && bad(extra$weights, function(x) x < 0 | all_zero(x))) fail(ctx, "`weights` of `mixture()` must not be negative, nor all 0.")
+  if (!is.null(extra$weights) && bad(extra$weights, function(x) x < 0 | all_zero(x)))
+    fail(ctx, "`weights` of `mixture()` must not be negative, nor all 0.")
   if (is.null(extra$lower)) return()
   if (bad(extra$lower, function(x) x == Inf) || (!is.null(extra$upper) && bad(extra$upper, function(x) x == -Inf))) fail(ctx, sprintf("The bounds of `%s()` have missing or impossible values.", name))
   if (!is_node(extra$lower) && !is.null(extra$upper) && !is_node(extra$upper) && any(extra$lower >= extra$upper)) fail(ctx, sprintf("`lower` of `%s()` must be below `upper`.", name))
@@ -346,7 +347,8 @@ sample_wrapped <- function(compiled, d, n, z, seed, stream) {
       x <- draws_within(part, lower, upper, seed)
       bad <- which(is.na(x))
       inner <- d$parts[[1L]]
-      if (length(bad)) x[bad] <- inverse_truncated(inner$dist, lapply(unname(inner$args), function(a) spread(a)[bad]), lower[bad], upper[bad], uniform()[bad])
+      args <- lapply(unname(inner$args), function(a) spread(a)[bad])
+      if (length(bad)) x[bad] <- inverse_truncated(inner$dist, args, lower[bad], upper[bad], uniform()[bad])
       x
     },
     mixture = sample_mixture(part, arg_values(compiled, d$extra$weights, z), length(d$parts), n, uniform())

@@ -58,7 +58,8 @@ static void rotated(const double *value, double *a)
 /* Eigenvalues below 1e-8 of the largest become that; others stay. */
 static void test_raised(void)
 {
-  const double sound[] = {4.0, 2.0, 1.0}, mixed[] = {4.0, -3.0, 1.0}, mended[] = {4.0, 4e-8, 1.0}, none[] = {-1.0, -2.0, -3.0}, zero[] = {0.0, 0.0, 0.0};
+  const double sound[] = {4.0, 2.0, 1.0}, mixed[] = {4.0, -3.0, 1.0}, mended[] = {4.0, 4e-8, 1.0};
+  const double none[] = {-1.0, -2.0, -3.0}, zero[] = {0.0, 0.0, 0.0};
   double a[N * N], want[N * N];
   rotated(sound, a);
   memcpy(want, a, sizeof a);
