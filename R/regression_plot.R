@@ -10,7 +10,8 @@
 #' @param nsim How many replicates.
 #' @param seed A whole number.
 #' @param ... Passed on.
-#' @return What was drawn, invisibly: as [plot()][plot.fullrank_fit], for "predictive" a list of `y` and `yrep` (a replicate a row).
+#' @return What was drawn, invisibly: as [plot()][plot.fullrank_fit], for "predictive" a list of `y` and `yrep` (a replicate a row), and
+#'   for counts and categories their `values`, the observed `share` of each and the 5, 50 and 95 percent quantiles of its share in `replicates`.
 #' @examples
 #' fit <- fullrank(mpg ~ wt, data = mtcars, seed = 1)
 #' plot(fit, type = "predictive")
@@ -35,8 +36,7 @@ plot_predictive <- function(object, nsim, seed, main = "Response and replicates"
   yrep <- predictive_samples(object, prediction_rows(object), prediction_values(object, nsim, seed), FALSE, mix_seed(seed, 5), rows = rows)
   drawn <- list(y = y, yrep = yrep)
   if (discrete) {
-    plot_shares(y, yrep, reg, main, ...)
-    return(drawn)
+    return(c(drawn, plot_shares(y, yrep, reg, main, ...)))
   }
   range <- stats::quantile(c(y, yrep), c(0.005, 0.995), names = FALSE)
   range <- range(y, range)
@@ -50,11 +50,12 @@ plot_predictive <- function(object, nsim, seed, main = "Response and replicates"
   drawn
 }
 
-# The share of each value: observed as dots, replicates as intervals.
+# The share of each value: observed as dots, replicates as intervals. A row counts as often as its weight says.
 plot_shares <- function(y, yrep, reg, main, ...) {
   categories <- reg$family$table$response %in% c("ordinal", "nominal")
   values <- if (categories) seq_along(reg$response$levels) else seq(0, max(y, stats::quantile(yrep, 0.995)))
-  share <- function(v) tabulate(match(v, values), length(values)) / length(v)
+  times <- if (is.null(reg$response$times)) rep(1, length(y)) else reg$response$times
+  share <- function(v) vapply(values, function(value) sum(times[v == value]), 0) / sum(times)
   q <- apply(apply(yrep, 1L, share), 1L, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE)
   labels <- if (!is.null(reg$response$levels)) reg$response$levels else values
   graphics::plot.default(values, share(y), type = "n", xaxt = "n", xlab = reg$response$name, ylab = "", main = main, ylim = c(0, max(q, share(y))), ...)
@@ -63,4 +64,5 @@ plot_shares <- function(y, yrep, reg, main, ...) {
   graphics::segments(values, q[1L, ], values, q[3L, ], lwd = 5, lend = 1, col = grDevices::adjustcolor(ink[["main"]], 0.4))
   graphics::points(values, q[2L, ], pch = "-", cex = 1.4, col = ink[["main"]])
   graphics::points(values, share(y), pch = 16, col = ink[["mark"]])
+  list(values = labels, share = share(y), replicates = q)
 }

@@ -221,7 +221,7 @@ test_that("smooths become columns and standardised effects", {
 })
 
 test_that("the model of a fit is the model of its formula, and runs to the same bits", {
-  for (name in c("gaussian", "binomial", "poisson", "distributional")) {
+  for (name in names_of_fits) {
     fit <- regression_fit(name)
     again <- fullrank(as_model(fit), seed = 1)
     expect_identical(again$guide$loc, fit$guide$loc, label = name)

@@ -274,3 +274,104 @@ test_that("no rows, and some missing", {
     expect_identical(unname(colSums(is.na(posterior_predict.fullrank_regression(fit, d, draws = 4, seed = 1)))), c(0, 4, 0), label = name)
   }
 })
+
+test_that("the priors of every fit, in numbers", {
+  shown <- function(scale) sprintf("normal(0, %s)", format(signif(scale, 4)))
+  for (name in names_of_fits) {
+    fit <- regression_fit(name)
+    p <- prior_summary(fit)
+    X <- model.matrix(fit)[, -1, drop = FALSE]
+    s <- if (name %in% c("gaussian", "distributional")) sd(model.response(model.frame(fit))) else 1
+    b <- p$prior[grepl("^b(\\[|$)", p$parameter)]
+    expect_identical(b, if (length(unique(shown(2.5 * s / apply(X, 2, sd)))) == 1L) unname(shown(2.5 * s / sd(X[, 1]))) else vapply(2.5 * s / apply(X, 2, sd), shown, "", USE.NAMES = FALSE), label = name)
+    groups <- p$prior[startsWith(p$parameter, "sd_")]
+    expect_identical(groups, if (name %in% c("binomial", "poisson")) "half_student_t(3, 2.5)" else character(), label = name)
+    expect_true(all(p$source == "default"), label = name)
+  }
+  expect_identical(prior_summary(regression_fit("ordinal"))$prior[7], "ordered(normal(0, 5))")
+})
+
+test_that("plots of every fit and type return what they show", {
+  pdf(NULL)
+  on.exit(dev.off())
+  for (name in names_of_fits) {
+    fit <- regression_fit(name)
+    y <- fit$regression$response$y
+    p <- plot(fit, type = "predictive", nsim = 20, seed = 3)
+    expect_identical(p$y, y, label = name)
+    expect_identical(ncol(p$yrep), length(y), label = name)
+    expect_true(all(p$yrep[1, ] %in% if (name == "ordinal") 1:3 else if (name %in% c("binomial", "poisson")) 0:100 else p$yrep[1, ]), label = name)
+    # standardised effects are left out; the first panel is that of the first site
+    drawn <- plot(fit, type = "marginals")
+    table <- as.data.frame(summary(fit))
+    shown <- table[grepl("^((Intercept|b)(_sigma)?|(sd|L)_[a-z]+|sigma|cutpoints)(\\[|$)", table$variable), ]
+    expect_identical(length(drawn), nrow(shown), label = name)
+    expect_equal(drawn[[1]]$quantiles, unlist(shown[1, c("5%", "50%", "95%")], use.names = FALSE), tolerance = 1e-6, label = name)
+    for (type in c("trace", "correlation", "pairs", "weights", "all")) expect_false(is.null(plot(fit, type = type)), label = paste(name, type))
+  }
+  # shares of categories count rows as often as their weights say
+  p <- plot(regression_fit("ordinal"), type = "predictive", seed = 3)
+  expect_equal(p$share, as.vector(tapply(MASS::housing$Freq, MASS::housing$Sat, sum)) / sum(MASS::housing$Freq))
+  expect_true(all(p$share > p$replicates[1, ] - 0.05 & p$share < p$replicates[3, ] + 0.05))
+})
+
+test_that("waic is refused, and what has no meaning says so, whatever the fit", {
+  skip_if_not_installed("loo")
+  for (name in names_of_fits) {
+    expect_error(loo::waic(regression_fit(name)), "waic\\(\\) is not available.*loo", label = name)
+    expect_error(logLik(regression_fit(name)), "no logLik", label = name)
+  }
+  expect_output(print(VarCorr(regression_fit("distributional"))), "No groups")
+  interval <- predictive_interval.fullrank_regression(regression_fit("ordinal"), 0.2, draws = 4000, seed = 1)
+  y <- posterior_predict.fullrank_regression(regression_fit("ordinal"), draws = 4000, seed = 1)
+  expect_equal(unname(interval[1:3, ]), unname(t(apply(y[, 1:3], 2, quantile, c(0.4, 0.6)))))
+})
+
+test_that("one new row, with characters for factors, is predicted as the training row that it equals", {
+  for (name in names_of_fits) {
+    fit <- regression_fit(name)
+    d <- rows_of(name, 3)[3, , drop = FALSE]
+    d[] <- lapply(d, function(column) if (is.factor(column) && !(name == "ordinal" && is.ordered(column))) as.character(column) else column)
+    expect_equal(unname(predict(fit, d)), unname(predict(fit)[3]), label = name)
+    at <- function(x) if (is.matrix(x)) x[nrow(x), ] else x[[length(x)]]
+    expect_equal(at(predict(fit, d, type = "response")), at(predict(fit, rows_of(name, 3), type = "response")), label = name)
+    # what a factor lacks in the new rows changes nothing
+    d[] <- lapply(d, function(column) if (is.character(column)) factor(column) else column)
+    expect_equal(unname(predict(fit, d)), unname(predict(fit)[3]), label = name)
+  }
+  fit <- regression_fit("binomial")
+  new <- data.frame(period = "2", herd = "a new one", incidence = 0, size = 5)
+  expect_error(predict(fit, new), "allow.new.levels")
+  p <- predict(fit, new, allow.new.levels = TRUE, se.fit = TRUE)
+  expect_equal(unname(p$fit), unname(coef(fit)[1] + coef(fit)[2]), tolerance = 0.1)
+  expect_gt(p$se.fit, predict(fit, new, re.form = NA, se.fit = TRUE)$se.fit)
+})
+
+test_that("bases of every kind of fit are those of the training data", {
+  skip_if_not_installed("mgcv")
+  d <- transform(grouped_counts(), yes = y > 2, class = cut(y, c(-1, 0, 2, 4, 100), labels = FALSE), real = sqrt(y))
+  for (term in list(quote(poly(x, 2)), quote(splines::ns(x, 3)), quote(s(x, k = 5)))) {
+    with_term <- function(template) eval(do.call(substitute, list(template, list(T = term))))
+    fits <- list(
+      binomial = fullrank(with_term(quote(yes ~ T)), data = d, family = binomial(), seed = 1),
+      poisson = fullrank(with_term(quote(y ~ T + (1 | g))), data = d, family = poisson(), seed = 1),
+      ordinal = fullrank(with_term(quote(class ~ T)), data = d, family = "cumulative", seed = 1),
+      distributional = fullrank(with_term(quote(list(real ~ T, sigma ~ T))), data = d, seed = 1)
+    )
+    for (name in names(fits)) {
+      label <- paste(name, deparse(term))
+      fit <- fits[[name]]
+      expect_equal(predict(fit, d[7:8, ]), predict(fit)[7:8], label = label)
+      expect_equal(unname(predict(fit, d[7, ])), unname(predict(fit)[7]), label = label)
+      if (term[[1L]] == quote(s)) next
+      # against R's own machinery, given our coefficients
+      reference <- lm(with_term(quote(real ~ T)), d)
+      b <- coef(fit)[!startsWith(names(coef(fit)), "sigma_")]
+      reference$coefficients <- if (name == "ordinal") setNames(c(0, b), names(coef(reference))) else b
+      center <- if (name == "ordinal") sum(colMeans(model.matrix(reference)[, -1]) * b) else 0
+      expect_equal(unname(predict(fit, d[7:8, ], re.form = NA)), unname(predict(reference, d[7:8, ])) - center, label = label)
+    }
+    sigma <- predict(fits$distributional, d, dpar = "sigma")
+    expect_equal(unname(predict(fits$distributional, d[9, ], dpar = "sigma")), unname(sigma[9]), label = deparse(term))
+  }
+})
