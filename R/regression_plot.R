@@ -50,12 +50,11 @@ plot_predictive <- function(object, nsim, seed, main = "Response and replicates"
   drawn
 }
 
-# The share of each value: observed as dots, replicates as intervals. A row counts as often as its weight says.
+# The share of each value: observed as dots, replicates as intervals.
 plot_shares <- function(y, yrep, reg, main, ...) {
   categories <- reg$family$table$response %in% c("ordinal", "nominal")
   values <- if (categories) seq_along(reg$response$levels) else seq(0, max(y, stats::quantile(yrep, 0.995)))
-  times <- if (is.null(reg$response$times)) rep(1, length(y)) else reg$response$times
-  share <- function(v) vapply(values, function(value) sum(times[v == value]), 0) / sum(times)
+  share <- function(v) tabulate(match(v, values), length(values)) / length(v)
   q <- apply(apply(yrep, 1L, share), 1L, stats::quantile, c(0.05, 0.5, 0.95), names = FALSE)
   labels <- if (!is.null(reg$response$levels)) reg$response$levels else values
   graphics::plot.default(values, share(y), type = "n", xaxt = "n", xlab = reg$response$name, ylab = "", main = main, ylim = c(0, max(q, share(y))), ...)
