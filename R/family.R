@@ -5,7 +5,8 @@
 # Inverse links as the model language writes them.
 inverse_links <- list(
   identity = quote(eta), log = quote(exp(eta)), logit = quote(plogis(eta)), probit = quote(pnorm(eta)),
-  cloglog = quote(-expm1(-exp(eta))), cauchit = quote(0.5 + atan(eta) / pi), inverse = quote(1 / eta), sqrt = quote(eta^2), `1/mu^2` = quote(1 / sqrt(eta))
+  cloglog = quote(-expm1(-exp(eta))), cauchit = quote(0.5 + atan(eta) / pi),
+  inverse = quote(1 / eta), sqrt = quote(eta^2), `1/mu^2` = quote(1 / sqrt(eta))
 )
 
 probability_links <- c("logit", "probit", "cloglog", "cauchit", "log", "identity")

@@ -126,9 +126,10 @@ frame_message <- function(message, data) {
   if (length(inside) == 2L) return(sprintf("A smooth `%s()` must be a term of its own, as in y ~ x + s(z); for an interaction there is s(z, by = f).", inside[2L]))
   missing <- regmatches(message, regexec("could not find function \"(.*)\"", message))[[1L]]
   if (length(missing) == 2L) {
-    return(paste(c(sprintf("There is no function `%s()` here.", missing[2L]), if (missing[2L] %in% c("mo", "gr", "mm", "me", "mi", "gp", "cs")) {
+    of_brms <- if (missing[2L] %in% c("mo", "gr", "mm", "me", "mi", "gp", "cs")) {
       "That is a term of package brms: groups stand as in (1 | g), ordered predictors as factors, curves as s(x)."
-    }), collapse = " "))
+    }
+    return(paste(c(sprintf("There is no function `%s()` here.", missing[2L]), of_brms), collapse = " "))
   }
   sprintf("The model frame could not be made: %s", message)
 }

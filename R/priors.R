@@ -56,7 +56,9 @@ prior_targets <- function(name, sites) {
   of_kind <- known[vapply(open, function(s) s$kind == name, NA)]
   if (length(of_kind)) return(of_kind)
   holder <- Find(function(s) name %in% s$labels, open)
-  hint <- if (is.null(holder)) nearest_hint(name, known) else sprintf("One element is named with its site: `%s ~ ...`.", statement_text(call("[", as.name(holder$name), as.name(name))))
+  hint <- if (is.null(holder)) nearest_hint(name, known) else {
+    sprintf("One element is named with its site: `%s ~ ...`.", statement_text(call("[", as.name(holder$name), as.name(name))))
+  }
   stop(paste(c(sprintf("There is no parameter `%s` to give a prior to.", name), hint, sprintf("There are %s.", enumerate(known))),
              collapse = " "), call. = FALSE)
 }

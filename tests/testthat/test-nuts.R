@@ -14,11 +14,12 @@ nuts_distance <- function(name) {
   want <- nuts_reference(name)
   got <- as.data.frame(summary(fit))[want$parameter, ]
   data.frame(parameter = want$parameter, group = startsWith(want$parameter, "sd_"), population = want$parameter %in% names(coef(fit)),
-             M = abs(got$mean - want$mean) / want$sd, S = abs(log(got$sd / want$sd)), khat = fit$khat)
+             M = abs(got$mean - want$mean) / want$sd, S = abs(log(got$sd / want$sd)), spread = diagnostics(fit)$log_weight_sd)
 }
 
 # BROOD is nested in LOCATION, few to each: the posterior of the two standard deviations is an arc, which no Normal follows. Their
-# M is about 0.6, and k-hat is above 0.5; the population effects hold all the same.
+# M is about 0.6, and the log weights vary with a standard deviation of 1.6 (k-hat from 1,000 draws is anything between 0.4 and 0.9); the
+# population effects hold all the same.
 arcs <- "poisson_groups"
 
 for (name in names(nuts_models)) {
@@ -32,7 +33,7 @@ for (name in names(nuts_models)) {
     expect(all(found$M[at] <= 0.1), worst("M", at))
     expect(all(found$S[at] <= 0.15), worst("S", at))
     at <- which(found$group)
-    if (name %in% arcs) expect_gt(found$khat[1], 0.5)
+    if (name %in% arcs) expect_gt(found$spread[1], 1.2)
     expect(all(found$M[at] <= if (name %in% arcs) 0.7 else 0.3), if (length(at)) worst("M", at) else "")
     if (!name %in% arcs) expect(all(found$S[at] <= 0.15), if (length(at)) worst("S", at) else "")
     at <- which(!found$group & !found$population)

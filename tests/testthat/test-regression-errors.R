@@ -19,6 +19,8 @@ test_that("forms that are none", {
   expect_error(fullrank(y | cons(b) ~ x, data = d), "cens\\(status\\), trunc")
   expect_error(fullrank(y | cens() ~ x, data = d), "needs an argument")
   expect_error(as_model(3), "takes a fit or a formula")
+  outside <- fullrank(function(z) -sum(z^2) / 2, gradient = function(z) -z, init = c(a = 0, b = 0), seed = 1, steps = 20)
+  expect_error(as_model(outside), "log density from elsewhere: there are no sample statements")
 })
 
 test_that("columns that are not there", {
