@@ -130,7 +130,7 @@ matrix_fault <- function(x, kind, tolerance = 1e-8) {
 
 support_text <- function(dist, categories = Inf) {
   switch(dist$support,
-    positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1", 
+    positive = , nonnegative = , positive_vector = "positive numbers", unit = , open_unit = "numbers between 0 and 1",
     category = sprintf("categories 1, 2, ... as numbers%s",
                        if (is.finite(categories)) sprintf(", up to %d", as.integer(categories)) else ""),
     bounded = "numbers between its bounds", binary = "0 or 1", count = "counts 0, 1, 2, ...",

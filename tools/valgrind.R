@@ -25,17 +25,14 @@ for (optimizer in list(adam(), clipped_adam(lr = 0.01), sgd(lr = 1e-4, momentum 
   }
 }
 fit <- update(fit, steps = 10)
-# natural(), its verdict, and steps after that
-fit <- update(fullrank(m, data, seed = 1, progress = FALSE), steps = 10)
+# natural(), its verdict, and steps after that; identical() has valgrind look at every bit
+fit <- fullrank(m, data, seed = 1, progress = FALSE)
+stopifnot(identical(update(fit, steps = 10)$guide, update(fit, steps = 10)$guide))
+fit <- update(fit, steps = 10)
 invisible(elbo(fit, particles = 16, gradient = TRUE, seed = 1))
 invisible(draws(fit, n = 50))
 invisible(capture.output(print(fit), print(summary(fit))))
-invisible(list(vcov(fit), correlation(fit), quantile(fit, c(0.1, 0.9)), simulate(fit, 2)))
-
-# natural() through its phases, and on after the verdict; identical() has valgrind look at every bit
-fit <- fullrank(m, data, seed = 1, progress = FALSE)
-stopifnot(identical(update(fit, steps = 3)$guide, update(fit, steps = 3)$guide))
-invisible(diagnostics(fit))
+invisible(list(diagnostics(fit), vcov(fit), correlation(fit), quantile(fit, c(0.1, 0.9)), simulate(fit, 2)))
 
 rows <- model({
   b ~ normal(0, 2, dim = ncol(X))
