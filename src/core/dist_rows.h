@@ -72,7 +72,12 @@ FR_INLINE const double *fr_block(const fr_column *c, long b, int m, double *own)
 {
   const double *from = c->v + b * c->step;
   if (!c->spread && m == FR_LANES) return from;
-  for (int l = 0; l < FR_LANES; l++) own[l] = from[c->spread ? 0 : l < m ? l : m - 1];
+  if (c->spread) { /* one store of a whole vector, which the load that follows need not wait for */
+    const double x = *from;
+    for (int l = 0; l < FR_LANES; l++) own[l] = x;
+  } else {
+    for (int l = 0; l < FR_LANES; l++) own[l] = from[l < m ? l : m - 1];
+  }
   return own;
 }
 

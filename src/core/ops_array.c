@@ -1,31 +1,42 @@
 /* ops_array.c: kernels of the operations that read their arguments whole: gathers, sums, products. */
+#include "isa.h"
 #include "kernels.h"
 
 /* ---- gather and scatter ---- */
 
+/* FR_LANES particles: a row is one vector */
+FR_INLINE void gather_lanes(long rows, const double *restrict x, const int *restrict index, double *restrict y)
+{
+  for (long i = 0; i < rows; i++) memcpy(y + i * FR_LANES, x + (size_t)index[i] * FR_LANES, FR_LANES * sizeof(double));
+}
+
+FR_INLINE void gather_add_lanes(long rows, const double *restrict bar, const int *restrict index, double *restrict a)
+{
+  for (long i = 0; i < rows; i++) {
+    double add[FR_LANES], *out = a + (size_t)index[i] * FR_LANES;
+    for (int l = 0; l < FR_LANES; l++) add[l] = bar[i * FR_LANES + l];
+    for (int l = 0; l < FR_LANES; l++) out[l] += add[l];
+  }
+}
+
+FR_KERNEL(static, gather, (long rows, const double *x, const int *index, double *y), (rows, x, index, y), gather_lanes(rows, x, index, y))
+FR_KERNEL(static, gather_add, (long rows, const double *bar, const int *index, double *a), (rows, bar, index, a),
+          gather_add_lanes(rows, bar, index, a))
+
 void fr_gather_forward(const fr_call *c, const int *index)
 {
   const double *x = c->v[0].v;
-  size_t W = (size_t)c->W;
-  if (W == 1) {
+  if (c->W == FR_LANES) gather(c->rows, x, index, c->y);
+  else
     for (long i = 0; i < c->rows; i++) c->y[i] = x[index[i]];
-    return;
-  }
-  for (long i = 0; i < c->rows; i++) memcpy(c->y + i * W, x + index[i] * W, W * sizeof(double));
 }
 
 void fr_gather_reverse(const fr_call *c, const int *index)
 {
-  double *restrict a = c->v[0].a;
-  const double *restrict bar = c->y_bar;
-  if (c->W == 1) {
-    for (long i = 0; i < c->rows; i++) a[index[i]] += bar[i];
-    return;
-  }
-  for (long i = 0; i < c->rows; i++) {
-    double *restrict out = a + (size_t)index[i] * FR_LANES;
-    for (int l = 0; l < FR_LANES; l++) out[l] += bar[i * FR_LANES + l];
-  }
+  double *a = c->v[0].a;
+  if (c->W == FR_LANES) gather_add(c->rows, c->y_bar, index, a);
+  else
+    for (long i = 0; i < c->rows; i++) a[index[i]] += c->y_bar[i];
 }
 
 void fr_scatter_forward(const fr_call *c, long n, const int *index)

@@ -112,11 +112,13 @@ FR_INLINE void binary_reverse(const fr_call *c, int k, const int wa, const int w
   double sum[FR_LANES] = {0};
   if (!out || n <= 0) return;
   for (long i = last == FR_LANES ? blocks : blocks - 1; i > 0; i--, a += sa, b += sb, y += FR_LANES, bar += FR_LANES) {
+    double add[FR_LANES]; /* apart, so that the compiler sees that no store changes what is still to be read */
+    for (int l = 0; l < FR_LANES; l++) add[l] = bar[l] * slope(a[wa ? l : 0], b[wb ? l : 0], y[l]);
     if (by_row) {
-      for (int l = 0; l < FR_LANES; l++) out[l] += bar[l] * slope(a[wa ? l : 0], b[wb ? l : 0], y[l]);
+      for (int l = 0; l < FR_LANES; l++) out[l] += add[l];
       out += FR_LANES;
     } else {
-      for (int l = 0; l < FR_LANES; l++) sum[l] += bar[l] * slope(a[wa ? l : 0], b[wb ? l : 0], y[l]);
+      for (int l = 0; l < FR_LANES; l++) sum[l] += add[l];
     }
   }
   if (last < FR_LANES) {
