@@ -135,6 +135,7 @@ FR_FN void FR_NAME(forward_one)(long rows, const double *x, size_t ld, int p, co
 {
   long i = 0;
   for (; i + ONE_VECS * FR_VL <= rows; i += ONE_VECS * FR_VL) FR_NAME(forward_one_tile)(ONE_VECS, x + i, ld, p, b, y + i);
+  for (; i + 2 * FR_VL <= rows; i += 2 * FR_VL) FR_NAME(forward_one_tile)(2, x + i, ld, p, b, y + i);
   for (; i + FR_VL <= rows; i += FR_VL) FR_NAME(forward_one_tile)(1, x + i, ld, p, b, y + i);
   for (; i < rows; i++) {
     double sum = 0.0;

@@ -366,6 +366,7 @@ static void lay_out_loops(fr_program *p, int *loop_of)
 static void lay_out_blocks(fr_program *p)
 {
   const fr_program_spec *s = &p->spec;
+  double all = 0.0;
   for (int q = 0; q < p->n_loops; q++) {
     fr_loop *loop = &p->loop[q];
     double cost = 0.0;
@@ -374,10 +375,12 @@ static void lay_out_blocks(fr_program *p)
       cost += s->op[i] == FR_OP_MATVEC ? s->ints[s->int_start[i]] : 4.0;
     }
     cost *= loop->rows;
+    all += cost;
     if (cost < FR_BLOCKS_WORTH || 64.0 * (double)p->whole_size > cost) continue;
     loop->blocks = FR_BLOCKS;
     p->any_blocks = 1;
   }
+  p->singles_pay = all >= FR_SINGLES_WORTH;
 }
 
 static size_t scratch_of(const fr_program_spec *s, int i)

@@ -13,7 +13,8 @@
  * A loop that is worth it is cut into FR_BLOCKS blocks of rows; what each adds to the log density and to the adjoints of
  * WHOLE nodes is summed apart and then added in the order of the blocks, by one thread or by several: the bits are the same.
  * Particles go through in groups of FR_LANES (one particle alone has W = 1); the groups visit a chunk one
- * after the other, so that data is read from memory once for all of them. */
+ * after the other, so that data is read from memory once for all of them. In a program with many rows the last
+ * FR_MAX_SINGLES or fewer of a batch, too few for a group, are visitors of their own with W = 1. */
 #ifndef FR_PROGRAM_H
 #define FR_PROGRAM_H
 
@@ -21,8 +22,8 @@
 #include "dist.h"
 #include "ops.h"
 
-/* Rows of a chunk: about 3 kB a buffer. Constants of the build: they decide in which order sums are taken,
- * so they are the same on every machine and for every number of particles. */
+/* Rows of a chunk: about 3 kB a buffer, of a batch without a group and of any other. Constants of the build: they decide in which
+ * order sums are taken, so they are the same on every machine. */
 #define FR_CHUNK_ROWS_1 256
 #define FR_CHUNK_ROWS_8 48
 /* Blocks of rows of a loop that costs FR_BLOCKS_WORTH (operations a particle, roughly) or more: likewise constants. */
@@ -30,6 +31,9 @@
 #define FR_BLOCKS_WORTH 250000
 /* Groups of particles that go through the program together. */
 #define FR_MAX_GROUPS 4
+/* Particles too few for a group go one at a time in programs whose loops cost FR_SINGLES_WORTH: below, it is the visits that cost. */
+#define FR_MAX_SINGLES 4
+#define FR_SINGLES_WORTH 10000
 
 enum fr_place { FR_PLACE_DEAD, FR_PLACE_CONST, FR_PLACE_WHOLE, FR_PLACE_ROW, FR_PLACE_TERM };
 
@@ -82,6 +86,7 @@ typedef struct {
   size_t max_event_values;
   size_t max_scratch; /* doubles that factorisations and scans need */
   int any_blocks;     /* has a loop more than one? */
+  int singles_pay;    /* do the loops cost FR_SINGLES_WORTH? */
   int threads;        /* that loops in blocks may use; 1 when loaded. Set it before asking for the workspace */
   int (*poll)(void *poll_data); /* NULL, or asked about every millisecond by the calling thread; not 0: stop */
   void *poll_data;

@@ -9,9 +9,11 @@
 #include <omp.h>
 #endif
 
-/* One evaluation of up to FR_MAX_GROUPS groups of W particles. */
-typedef struct {
+/* One evaluation of up to FR_MAX_GROUPS groups of W particles. A batch is one run, or one of groups of FR_LANES and `more`: a run of
+ * particles one at a time. They share chunk, row buffers, scratch and threads. */
+typedef struct fr_run {
   const fr_program *p;
+  struct fr_run *more;                 /* or NULL */
   int W, groups, want_gradient;
   int particles;                       /* real ones; the last group is filled up with copies of the first */
   size_t ld;
@@ -197,48 +199,86 @@ static void log_prob_rows(fr_run *run, int g, int i, long row0, long rows, int r
 
 /* ---- entry points ---- */
 
-static size_t group_size(const fr_program *p, int W) { return (2 * p->whole_size + (size_t)p->spec.n_terms) * (size_t)W; }
-static long chunk_rows(int W) { return W == 1 ? FR_CHUNK_ROWS_1 : FR_CHUNK_ROWS_8; }
-static int batch_groups(int S)
+/* How many particles of a batch go in groups of FR_LANES, and how many one at a time. Where the rows are what costs, a few at the
+ * end are cheaper alone than as a group that is mostly copies. */
+typedef struct { int wide, single; } fr_split;
+
+static fr_split split(const fr_program *p, int particles)
 {
-  int groups = (S + FR_LANES - 1) / FR_LANES;
-  return S == 1 || groups < 1 ? 1 : groups > FR_MAX_GROUPS ? FR_MAX_GROUPS : groups;
+  const int rest = particles % FR_LANES;
+  if (particles == 1) return (fr_split){0, 1};
+  if (!p->singles_pay || rest > FR_MAX_SINGLES) return (fr_split){particles, 0};
+  return (fr_split){particles - rest, rest};
 }
 
-/* A thread's rows of a chunk, and its sums of a block: adjoints of WHOLE nodes and terms. */
-static size_t row_size(const fr_program *p, int W) { return 2 * (size_t)p->max_buffers * (size_t)(chunk_rows(W) * W); }
-static size_t sums_size(const fr_program *p, int W) { return (p->whole_size + (size_t)p->spec.n_terms) * (size_t)W; }
-static size_t aside_size(const fr_program *p, int W, int groups)
+static int groups_of(int particles) { return (particles + FR_LANES - 1) / FR_LANES; }
+static fr_split batch_split(const fr_program *p, int S, int s0)
 {
-  return p->any_blocks ? row_size(p, W) + (size_t)groups * sums_size(p, W) + FR_LANES : 0;
+  const int batch = FR_LANES * FR_MAX_GROUPS;
+  return split(p, S - s0 < batch ? S - s0 : batch);
+}
+
+/* Sizes are whole lanes, so that whatever stands behind is aligned as well as the first. */
+static size_t lanes(size_t n) { return (n + FR_LANES - 1) / FR_LANES * FR_LANES; }
+static size_t group_size(const fr_program *p, int W) { return lanes((2 * p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
+static long chunk_rows(fr_split n) { return n.wide ? FR_CHUNK_ROWS_8 : FR_CHUNK_ROWS_1; }
+
+/* Half of a thread's rows of a chunk, values or adjoints, and its sums of a block: adjoints of WHOLE nodes and terms. */
+static size_t rows_size(const fr_program *p, fr_split n) { return (size_t)p->max_buffers * (size_t)(chunk_rows(n) * (n.wide ? FR_LANES : 1)); }
+static size_t sums_size(const fr_program *p, int W) { return lanes((p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
+static size_t aside_size(const fr_program *p, fr_split n)
+{
+  if (!p->any_blocks) return 0;
+  return 2 * rows_size(p, n) + (size_t)groups_of(n.wide) * sums_size(p, FR_LANES) + (size_t)n.single * sums_size(p, 1) + FR_LANES;
+}
+
+static size_t batch_work(const fr_program *p, fr_split n)
+{
+  return (size_t)groups_of(n.wide) * group_size(p, FR_LANES) + (size_t)n.single * group_size(p, 1) + 2 * rows_size(p, n) +
+         (size_t)p->threads * aside_size(p, n) + p->max_event_values + p->max_scratch + p->max_dist_work + p->max_map_work;
 }
 
 size_t fr_program_work(const fr_program *p, int S)
 {
-  int W = S == 1 ? 1 : FR_LANES;
-  size_t rows = row_size(p, W) + (size_t)p->threads * aside_size(p, W, batch_groups(S));
-  return (size_t)batch_groups(S) * group_size(p, W) + rows + p->max_event_values + p->max_scratch + p->max_dist_work +
-         p->max_map_work;
+  const int batch = FR_LANES * FR_MAX_GROUPS, last = S <= batch ? 0 : (S - 1) / batch * batch;
+  const size_t first = batch_work(p, batch_split(p, S, 0)), rest = batch_work(p, batch_split(p, S, last));
+  return first > rest ? first : rest;
 }
 
-static void set_up(fr_run *run, const fr_program *p, int S, int W, size_t ld, double *work)
+/* `particles` particles in groups of W; returns the memory behind the groups. */
+static double *set_up_groups(fr_run *run, const fr_program *p, int W, int particles, double *work)
 {
-  *run = (fr_run){.p = p, .W = W, .ld = ld, .chunk = chunk_rows(W)};
-  int groups = W == 1 ? 1 : batch_groups(S);
-  for (int g = 0; g < groups; g++) {
+  *run = (fr_run){.p = p, .W = W, .groups = W == 1 ? particles : groups_of(particles), .particles = particles};
+  for (int g = 0; g < run->groups; g++) {
     run->value[g] = work;
     run->adjoint[g] = work + p->whole_size * (size_t)W;
     run->term[g] = work + 2 * p->whole_size * (size_t)W;
     work += group_size(p, W);
   }
-  run->row_value = work;
-  run->row_adjoint = work + (size_t)p->max_buffers * (size_t)(run->chunk * W);
-  run->aside = run->row_adjoint + (size_t)p->max_buffers * (size_t)(run->chunk * W);
-  run->scratch = run->aside + (size_t)p->threads * aside_size(p, W, groups);
-  run->threads = p->any_blocks ? fr_threads_allowed(p->threads) : 1;
+  return work;
 }
 
-/* log_prob and terms of the particles of a batch */
+/* run[0], and run[1] if that is its `more` */
+static void set_up(fr_run *run, const fr_program *p, fr_split n, size_t ld, const double *z, double *gradient, double *work)
+{
+  if (n.wide) work = set_up_groups(&run[0], p, FR_LANES, n.wide, work);
+  if (n.single) work = set_up_groups(&run[n.wide ? 1 : 0], p, 1, n.single, work);
+  if (n.wide && n.single) run[0].more = &run[1];
+  for (fr_run *r = run; r; r = r->more) {
+    r->ld = ld;
+    r->z = r == run ? z : z + n.wide;
+    r->want_gradient = gradient != NULL;
+    r->gradient = r == run || !gradient ? gradient : gradient + n.wide;
+    r->chunk = chunk_rows(n);
+    r->row_value = work;
+    r->row_adjoint = work + rows_size(p, n);
+    r->aside = r->row_adjoint + rows_size(p, n);
+    r->scratch = r->aside + (size_t)p->threads * aside_size(p, n);
+    r->threads = p->any_blocks ? fr_threads_allowed(p->threads) : 1;
+  }
+}
+
+/* log_prob and terms of a run's particles */
 static void collect(const fr_run *run, size_t ld, double *log_prob, double *terms)
 {
   int n_terms = run->p->spec.n_terms;
@@ -256,18 +296,13 @@ static void collect(const fr_run *run, size_t ld, double *log_prob, double *term
 int fr_program_eval(const fr_program *p, int S, size_t ld, const double *z, double *log_prob, double *gradient,
                     double *terms, double *work)
 {
-  fr_run run;
-  int W = S == 1 ? 1 : FR_LANES, batch = W == 1 ? 1 : FR_LANES * FR_MAX_GROUPS;
-  set_up(&run, p, S, W, ld, work);
-  run.want_gradient = gradient != NULL;
-  for (int s0 = 0; s0 < S; s0 += batch) {
-    run.particles = S - s0 < batch ? S - s0 : batch;
-    run.groups = (run.particles + W - 1) / W;
-    run.z = z + s0;
-    run.gradient = gradient ? gradient + s0 : NULL;
-    int status = evaluate(&run);
+  for (int s0 = 0; s0 < S;) {
+    const fr_split n = batch_split(p, S, s0);
+    fr_run run[2];
+    set_up(run, p, n, ld, z + s0, gradient ? gradient + s0 : NULL, work);
+    int status = evaluate(run);
     if (status != FR_OK) return status;
-    collect(&run, ld, log_prob + s0, terms ? terms + s0 : NULL);
+    for (const fr_run *r = run; r; s0 += r->particles, r = r->more) collect(r, ld, log_prob + s0, terms ? terms + s0 : NULL);
   }
   return FR_OK;
 }
@@ -275,17 +310,18 @@ int fr_program_eval(const fr_program *p, int S, size_t ld, const double *z, doub
 static int evaluate(fr_run *run)
 {
   const fr_program *p = run->p;
-  for (int g = 0; g < run->groups; g++) {
-    memset(run->term[g], 0, (size_t)p->spec.n_terms * (size_t)run->W * sizeof(double));
-    if (run->want_gradient) memset(run->adjoint[g], 0, p->whole_size * (size_t)run->W * sizeof(double));
-    whole_forward(run, g);
-  }
+  for (fr_run *r = run; r; r = r->more)
+    for (int g = 0; g < r->groups; g++) {
+      memset(r->term[g], 0, (size_t)p->spec.n_terms * (size_t)r->W * sizeof(double));
+      if (r->want_gradient) memset(r->adjoint[g], 0, p->whole_size * (size_t)r->W * sizeof(double));
+      whole_forward(r, g);
+    }
   for (int q = 0; q < p->n_loops; q++) {
     int status = run_loop(run, &p->loop[q]);
     if (status != FR_OK) return status;
   }
-  if (run->want_gradient)
-    for (int g = 0; g < run->groups; g++) whole_reverse(run, g);
+  for (fr_run *r = run; r && r->want_gradient; r = r->more)
+    for (int g = 0; g < r->groups; g++) whole_reverse(r, g);
   return FR_OK;
 }
 
@@ -336,7 +372,8 @@ static void visit_chunks(fr_run *run, const fr_loop *loop, long from, long to, i
   for (long c = from; c < to; c++) {
     long row0 = c * run->chunk, rows = loop->rows - row0 < run->chunk ? loop->rows - row0 : run->chunk;
     int now;
-    for (int g = 0; g < run->groups; g++) visit_chunk(run, loop, g, row0, rows);
+    for (fr_run *r = run; r; r = r->more)
+      for (int g = 0; g < r->groups; g++) visit_chunk(r, loop, g, row0, rows);
 #ifdef _OPENMP
 #pragma omp atomic read
 #endif
@@ -351,21 +388,29 @@ static void visit_chunks(fr_run *run, const fr_loop *loop, long from, long to, i
   }
 }
 
-/* A thread's own run: its rows and its sums. */
-static fr_run set_aside(const fr_run *run, double *memory)
+/* A thread's own run, of as many parts: its rows and its sums. */
+static void set_aside(const fr_run *run, double *memory, fr_run *own)
 {
   const fr_program *p = run->p;
-  const size_t W = (size_t)run->W, rows = (size_t)p->max_buffers * (size_t)run->chunk * W;
-  fr_run own = *run;
-  own.row_value = memory;
-  own.row_adjoint = memory + rows;
-  memory += 2 * rows;
-  for (int g = 0; g < run->groups; g++) {
-    own.adjoint[g] = memory;
-    own.term[g] = memory + p->whole_size * W;
-    memory += sums_size(p, run->W);
+  const size_t rows = (size_t)(run->row_adjoint - run->row_value);
+  double *sums = memory + 2 * rows;
+  for (int q = 0; run; q++, run = run->more) {
+    own[q] = *run;
+    own[q].more = run->more ? &own[q + 1] : NULL;
+    own[q].row_value = memory;
+    own[q].row_adjoint = memory + rows;
+    for (int g = 0; g < run->groups; g++) {
+      own[q].adjoint[g] = sums;
+      own[q].term[g] = sums + p->whole_size * (size_t)run->W;
+      sums += sums_size(p, run->W);
+    }
   }
-  return own;
+}
+
+static void clear_sums(fr_run *own)
+{
+  for (; own; own = own->more)
+    for (int g = 0; g < own->groups; g++) memset(own->adjoint[g], 0, sums_size(own->p, own->W) * sizeof(double));
 }
 
 static void add_to(size_t n, const double *restrict x, double *restrict sum)
@@ -375,18 +420,19 @@ static void add_to(size_t n, const double *restrict x, double *restrict sum)
 
 static void add_sums(const fr_run *from, fr_run *to)
 {
-  const size_t W = (size_t)to->W;
-  for (int g = 0; g < to->groups; g++) {
-    if (to->want_gradient) add_to(to->p->whole_size * W, from->adjoint[g], to->adjoint[g]);
-    add_to((size_t)to->p->spec.n_terms * W, from->term[g], to->term[g]);
+  for (; to; from = from->more, to = to->more) {
+    const size_t W = (size_t)to->W;
+    for (int g = 0; g < to->groups; g++) {
+      if (to->want_gradient) add_to(to->p->whole_size * W, from->adjoint[g], to->adjoint[g]);
+      add_to((size_t)to->p->spec.n_terms * W, from->term[g], to->term[g]);
+    }
   }
 }
 
 /* Blocks in parallel, their sums in the order of the blocks. */
 static void run_blocks(fr_run *run, const fr_loop *loop, long chunks, int *stop)
 {
-  const fr_program *p = run->p;
-  const size_t each = aside_size(p, run->W, run->W == 1 ? 1 : run->groups);
+  const size_t each = (size_t)(run->scratch - run->aside) / (size_t)run->p->threads;
 #ifdef _OPENMP
 #pragma omp parallel num_threads(run->threads) if (run->threads > 1)
 #endif
@@ -395,17 +441,18 @@ static void run_blocks(fr_run *run, const fr_loop *loop, long chunks, int *stop)
 #ifdef _OPENMP
     me = omp_get_thread_num();
 #endif
-    fr_run own = set_aside(run, run->aside + (size_t)me * each);
+    fr_run own[2];
+    set_aside(run, run->aside + (size_t)me * each, own);
 #ifdef _OPENMP
 #pragma omp for ordered schedule(dynamic, 1)
 #endif
     for (int b = 0; b < loop->blocks; b++) {
-      for (int g = 0; g < own.groups; g++) memset(own.adjoint[g], 0, sums_size(p, own.W) * sizeof(double));
-      visit_chunks(&own, loop, chunks * b / loop->blocks, chunks * (b + 1) / loop->blocks, me == 0, stop);
+      clear_sums(own);
+      visit_chunks(own, loop, chunks * b / loop->blocks, chunks * (b + 1) / loop->blocks, me == 0, stop);
 #ifdef _OPENMP
 #pragma omp ordered
 #endif
-      add_sums(&own, run);
+      add_sums(own, run);
     }
   }
 }
@@ -422,20 +469,18 @@ static int run_loop(fr_run *run, const fr_loop *loop)
 int fr_program_values(const fr_program *p, int S, size_t ld, const double *z, int n, const int *node,
                       double *const *out, double *work)
 {
-  fr_run run;
-  int W = S == 1 ? 1 : FR_LANES;
-  set_up(&run, p, S, W, ld, work);
+  const int W = S == 1 ? 1 : FR_LANES;
   for (int s0 = 0; s0 < S; s0 += W) {
-    run.particles = S - s0 < W ? S - s0 : W;
-    run.groups = 1;
-    run.z = z + s0;
+    const int particles = S - s0 < W ? S - s0 : W;
+    fr_run run;
+    set_up(&run, p, W == 1 ? (fr_split){0, 1} : (fr_split){particles, 0}, ld, z + s0, NULL, work);
     memset(run.term[0], 0, (size_t)p->spec.n_terms * (size_t)W * sizeof(double));
     whole_forward(&run, 0);
     for (int k = 0; k < n; k++) {
       if (node[k] < 0 || node[k] >= p->spec.n_nodes || p->place[node[k]] == FR_PLACE_TERM) return FR_ERR_ARGUMENT;
       fr_operand o = operand(&run, 0, node[k], 0);
       for (long e = 0; e < p->spec.len[node[k]]; e++)
-        for (int s = 0; s < run.particles; s++) out[k][e * S + s0 + s] = fr_value(&o, e, W, s);
+        for (int s = 0; s < particles; s++) out[k][e * S + s0 + s] = fr_value(&o, e, W, s);
     }
   }
   return FR_OK;

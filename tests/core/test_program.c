@@ -299,7 +299,7 @@ static void check_blocks(int S)
 {
   builder b;
   double *X = malloc(LONG_ROWS * (LONG_COLS + 1) * sizeof(double)), *Y = X + LONG_ROWS * LONG_COLS, *z = malloc(3 * LONG_COLS * (size_t)S * sizeof(double));
-  double *gradient = z + LONG_COLS * S, *want = gradient + LONG_COLS * S, lp[16];
+  double *gradient = z + LONG_COLS * S, *want = gradient + LONG_COLS * S, lp[64];
   fr_normals(12, FR_STREAM_PRIOR, 0, 0, 1, LONG_ROWS * (LONG_COLS + 1), 1, X);
   fr_normals(13, FR_STREAM_PRIOR, 0, 0, 1, LONG_COLS * S, 1, z);
   begin(&b, LONG_COLS, 2);
@@ -308,7 +308,7 @@ static void check_blocks(int S)
   int eta = node(&b, FR_OP_MATVEC, LONG_ROWS, ARGS(constant(&b, LONG_ROWS * LONG_COLS, X), beta), ARGS(LONG_COLS));
   node(&b, FR_OP_DENSITY, 1, ARGS(constant(&b, LONG_ROWS, Y), eta, n1), ARGS(normal, 1));
   loaded l = load(&b, 0, S);
-  CHECK(l.program.any_blocks);
+  CHECK(l.program.any_blocks && l.program.singles_pay);
   CHECK(fr_program_eval(&l.program, S, (size_t)S, z, lp, gradient, NULL, l.work) == FR_OK);
   memset(want, 0, LONG_COLS * (size_t)S * sizeof(double));
   for (int s = 0; s < S; s++) {
@@ -536,8 +536,8 @@ void test_program(void)
   check_kept_values();
   check_damage();
   check_wrong_nodes();
-  check_blocks(1);
-  check_blocks(9);
+  static const int together[] = {1, 3, 8, 9, 13, 35, 44, 61}; /* with and without particles that go one at a time, in one batch and two */
+  for (int k = 0; k < 8; k++) check_blocks(together[k]);
   check_runs();
   check_verdict();
 }

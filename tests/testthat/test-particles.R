@@ -56,7 +56,7 @@ particle_models <- function() {
   ))
 }
 
-test_that("a particle has the same bits whatever else is in its batch", {
+test_that("in a short program a particle has the same bits whatever else is in its batch", {
   all <- particle_models()
   for (name in names(all$models)) {
     compiled <- fullrank:::compile_model(all$models[[name]], all$data)
@@ -81,6 +81,36 @@ test_that("a particle has the same bits whatever else is in its batch", {
       expect_lt(abs(one$log_prob - big$log_prob[k]) / abs(big$log_prob[k]), 1e-13)
       expect_lt(max(abs(one$gradient[1, ] - big$gradient[k, ])) / max(abs(big$gradient[k, ])), 1e-13)
     }
+  }
+})
+
+test_that("in a program of many rows the particles that fill no group are the same to rounding", {
+  set.seed(11)
+  n <- 3000
+  data <- list(X = matrix(rnorm(n * 4), n), g = sample.int(6L, n, TRUE), k = rpois(n, 2), y = rnorm(n))
+  m <- model({
+    b ~ normal(0, 1, dim = 4)
+    s ~ exponential(1)
+    u ~ normal(0, s, dim = 6)
+    k ~ poisson_log(X %*% b + u[g])
+    y ~ student_t(4, b[1] * X[, 2], s)
+  })
+  compiled <- fullrank:::compile_model(m, data)
+  z <- matrix(rnorm(45 * 11, 0, 0.5), 45)
+  alone <- lapply(1:45, function(k) evaluate(compiled, z[k, , drop = FALSE]))
+  for (S in c(2:5, 8:13, 32:37, 45)) {
+    part <- evaluate(compiled, z[seq_len(S), , drop = FALSE])
+    for (k in seq_len(S)) {
+      expect_lt(abs(part$log_prob[k] / alone[[k]]$log_prob - 1), 1e-13)
+      expect_lt(max(abs(part$gradient[k, ] - alone[[k]]$gradient)) / max(abs(alone[[k]]$gradient)), 1e-12)
+      expect_equal(part$terms[k, ], drop(alone[[k]]$terms), tolerance = 1e-12)
+    }
+    # the others' values change no bit, finite or not
+    poisoned <- z[seq_len(S), , drop = FALSE]
+    poisoned[1, ] <- NaN
+    again <- evaluate(compiled, poisoned)
+    expect_identical(again$log_prob[-1], part$log_prob[-1])
+    expect_identical(again$gradient[-1, ], part$gradient[-1, ])
   }
 })
 

@@ -14,7 +14,7 @@ threads_fit <- function(threads, optimizer = adam(0.01), particles = 8, steps = 
 }
 
 test_that("any number of threads gives the same bits", {
-  for (particles in c(1, 8, 40)) {
+  for (particles in c(1, 3, 8, 10, 40)) {
     one <- threads_fit(1, particles = particles)
     for (threads in c(2, 8)) {
       more <- threads_fit(threads, particles = particles)
