@@ -18,6 +18,7 @@
 #define fr_fma FR_NAME(fr_fma)
 #define fr_vec_sqrt FR_NAME(fr_vec_sqrt)
 #define fr_vec_clamp FR_NAME(fr_vec_clamp)
+#define fr_vec_over_root FR_NAME(fr_vec_over_root)
 #define fr_vec_mul32 FR_NAME(fr_vec_mul32)
 
 #define FR_SET baseline
@@ -51,5 +52,6 @@
 #undef fr_fma
 #undef fr_vec_sqrt
 #undef fr_vec_clamp
+#undef fr_vec_over_root
 #undef fr_vec_mul32
 #undef FR_EACH_SOURCE

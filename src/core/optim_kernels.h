@@ -6,11 +6,9 @@ FR_FN_INLINE void FR_NAME(adam_vec)(const fr_update *a, const double *gradient, 
   const fr_vec g = fr_vec_clamp(FR_LOAD(gradient), a->clip);
   const fr_vec first = fr_fma(FR_LOAD(m), FR_SPLAT(a->beta1), g * (1.0 - a->beta1));
   const fr_vec second = fr_fma(FR_LOAD(v), FR_SPLAT(a->beta2), (1.0 - a->beta2) * g * g);
-  const fr_vec below = fr_fma(fr_vec_sqrt(second), FR_SPLAT(1.0 / a->correction), FR_SPLAT(a->eps));
-  const fr_vec move = a->step_size * first / below;
   FR_STORE(m, first);
   FR_STORE(v, second);
-  FR_STORE(parameter, FR_LOAD(parameter) - (fr_vec)((fr_vec_u64)move & (fr_vec_u64)(below != 0.0)));
+  FR_STORE(parameter, FR_LOAD(parameter) - fr_vec_over_root(a->step_size * first, second, 1.0 / a->correction, a->eps));
 }
 
 FR_FN void FR_NAME(adam)(const fr_update *update, size_t n, const double *gradient, double *parameter, double *m, double *v)

@@ -89,6 +89,33 @@ static void test_edges(void)
   CHECK(s[0] == 1.0);
 }
 
+/* What Adam moves by, m / (sqrt(v) / correction + eps), for v of all sizes, those among them that divide by 0 or overflow */
+static void test_range(void)
+{
+  enum { N = 512 };
+  static const double eps[] = {0.0, 1e-8, 1e-3};
+  double zero[N] = {0.0}, u[3 * N];
+  fr_rng rng;
+  fr_rng_init(&rng, 14, FR_STREAM_PRIOR, 0, 0);
+  for (int i = 0; i < 3 * N; i++) u[i] = fr_rng_uniform(&rng);
+  for (int far = 0; far < 2; far++)
+    for (int k = 0; k < 3; k++) {
+      /* with weights of 1 and no gradient the buffers stay as they are */
+      const fr_update update = {.code = FR_ADAM, .beta1 = 1.0, .beta2 = 1.0, .eps = eps[k], .clip = INFINITY, .step_size = 1.0, .correction = 0.03};
+      double p[N] = {0.0}, m[N], v[N];
+      for (int i = 0; i < N; i++) {
+        v[i] = far && i % 8 == 3 ? 0.0 : far && i % 8 == 5 ? INFINITY : ldexp(1.0 + u[i], (int)((far ? 2090.0 : 1200.0) * (u[N + i] - 0.5)));
+        m[i] = (u[2 * N + i] - 0.5) * (i % 3 ? sqrt(v[i]) < INFINITY ? sqrt(v[i]) : 1.0 : 1e-4);
+      }
+      fr_optimizer_apply(&update, N, zero, p, m, v);
+      for (int i = 0; i < N; i++) {
+        const double below = sqrt(v[i]) / 0.03 + eps[k], want = below == 0.0 ? 0.0 : -m[i] / below;
+        if (isinf(want)) CHECK(p[i] == want);
+        else CHECK(fabs(p[i] - want) <= 1e-15 * fabs(want) + 5e-324);
+      }
+    }
+}
+
 void test_optim(void)
 {
   const fr_optimizer rules[] = {
@@ -101,4 +128,5 @@ void test_optim(void)
   for (int k = 0; k < 5; k++)
     for (int i = 0; i < 6; i++) test_rule(&rules[k], sizes[i]);
   test_edges();
+  test_range();
 }
