@@ -40,13 +40,13 @@ if (wants("limits"))
   write_table("limits", data.frame(limit = c("read, GB/s from memory", "read, GB/s from L2", "fused products, Gflop/s", "exp, ns"),
                                    value = c(1e-9 / limits$memory[1], 1e-9 / limits$cache[1], 1e-9 / limits$cache[2], 1e9 * limits$cache[3])))
 
-# Value and gradient of a regression for S particles: bytes of X once, 4 n p S operations, and n S of the link's transcendentals,
-# taken as two exps for a logit.
+# Value and gradient of a regression for S particles: bytes of X once, at the speed of reading one array of its size, 4 n p S
+# operations, and n S of the link's transcendentals, taken as two exps for a logit.
 glm_rows <- function(n, p, family = "bernoulli_logit") {
   set.seed(1)
   X <- matrix(rnorm(n * p), n)
   y <- switch(family, normal = rnorm(n), as.numeric(runif(n) < 0.5))
-  read <- if (8 * n * p > 1.6e7) limits$memory[1] else limits$cache[1]
+  read <- .Call("bench_limits", 8 * n * p)[1]
   rows <- lapply(c(1L, 4L, 8L, 32L), function(S) {
     ours <- .Call("bench_glm", family, X, y, p, S, 0L)
     limit <- 8 * n * p * read + 4 * n * p * S * limits$cache[2] + n * S * limits$cache[3] * c(bernoulli_logit = 2, poisson_log = 1, normal = 0)[[family]]
