@@ -152,7 +152,8 @@ working_parameter <- function(reg, name, found) {
     values[[name]] <- inverse(eta + 0 * y)
     density(y, lapply(as.list(dist)[-1L], eval, values), length(y), 1L)
   }
-  constant <- stats::optimize(function(eta) sum(w * at(eta)), c(-10, 10), maximum = TRUE)$maximum
+  total <- function(eta) max(sum(w * at(eta)), -1e300, na.rm = TRUE)
+  constant <- stats::optimize(total, c(-10, 10), maximum = TRUE)$maximum
   linearise <- function(eta, h = 0.01) {
     up <- at(eta + h)
     down <- at(eta - h)
@@ -175,7 +176,7 @@ linearised <- function(work, eta) {
   list(z = eta + gap, weight = pmax(weight, 1e-10))
 }
 
-# Values for Intercept, b, sigma or cutpoints and the sites of groups and smooths; NULL when the steps lead nowhere. Each step solves for the
+# Values for Intercept, b, sigma or cutpoints and the sites of groups and smooths, with the linear predictor and the dispersion; NULL when the steps lead nowhere. Each step solves for the
 # population effects with the coefficients of smooths, then for one group after the other, and moves the variances by EM.
 rough_fit <- function(reg, part, work, steps = 30L) {
   at <- part$at
