@@ -32,16 +32,18 @@ start_values <- function(reg) {
 }
 
 # The rough fit of a regression with groups or smooths, and how far each of these is centred; NULL when there is none. That of a categorical
-# response is a logistic regression for each category, among the rows of this category and the first (Begg and Gray 1984).
+# response is a logistic regression for each category, among the rows of this category and the first (Begg and Gray 1984). A parameter with a
+# formula of its own follows, given the rough fit of the response.
 rough_values <- function(reg) {
-  if (!any(vapply(main_parts(reg), function(part) length(part$groups) + length(part$at$smooths) > 0L, NA))) return(NULL)
-  rough <- function(part) {
-    work <- switch(reg$family$name, categorical = working_category(reg, part$category), cumulative = working_order(reg),
-                   working_response(reg))
-    tryCatch(rough_fit(reg, part, work), error = function(e) NULL)
-  }
-  found <- unname(lapply(main_parts(reg), rough))
-  all <- function(name) unlist(lapply(found, `[[`, name), recursive = FALSE)
+  if (!any(vapply(reg$parts, function(part) length(part$groups) + length(part$at$smooths) > 0L, NA))) return(NULL)
+  rough <- function(part, work) tryCatch(rough_fit(reg, part, work()), error = function(e) NULL)
+  found <- unname(lapply(main_parts(reg), function(part) {
+    rough(part, function() switch(reg$family$name, categorical = working_category(reg, part$category), cumulative = working_order(reg), working_response(reg)))
+  }))
+  further <- if (!is.null(found[[1L]])) unname(lapply(Filter(function(part) part$dpar != "mu", reg$parts), function(part) {
+    rough(part, function() working_parameter(reg, part$dpar, found[[1L]]))
+  }))
+  all <- function(name) unlist(lapply(c(found, further), `[[`, name), recursive = FALSE)
   list(values = all("values"), centred = all("centred"))
 }
 
@@ -134,6 +136,34 @@ working_order <- function(reg) {
   list(y = y, w = w, eta = 0 * y, free = FALSE, linearise = linearise, valid = valid, values = function() list(cutpoints = cutpoints))
 }
 
+# A parameter of the distribution on its link, the means and the other parameters being what the rough fit of the response has left: each step is
+# Newton's with the mean curvature of the rows, since that of a single one may be nothing.
+working_parameter <- function(reg, name, found) {
+  response <- reg$response
+  dist <- family_dist(reg$family, !is.null(response$precision))
+  density <- oracle_log_density[[as.character(dist[[1L]])]]
+  if (is.null(density) || !is.null(response$lower) || !is.null(response$upper) || any(response$status != 0)) stop("no rough fit")
+  y <- response$y
+  w <- if (is.null(response$precision)) prior_weights(reg) else 1 + 0 * y
+  values <- list(eta = found$eta, mu = reg$family$object$linkinv(found$eta), size = response$size, weights = response$precision,
+                 sigma = sqrt(found$dispersion), shape = 1, phi = 10, df = 10, zi = 0.1)
+  inverse <- function(eta) eval(inverse_links[[parameter_links[[name]]]], list(eta = eta)) + if (name == "df") 1 else 0
+  at <- function(eta) {
+    values[[name]] <- inverse(eta + 0 * y)
+    density(y, lapply(as.list(dist)[-1L], eval, values), length(y), 1L)
+  }
+  total <- function(eta) max(sum(w * at(eta)), -1e300, na.rm = TRUE)
+  constant <- stats::optimize(total, c(-10, 10), maximum = TRUE)$maximum
+  linearise <- function(eta, h = 0.01) {
+    up <- at(eta + h)
+    down <- at(eta - h)
+    curvature <- sum(w * (2 * at(eta) - up - down)) / h^2 / sum(w)
+    curvature <- max(curvature, sum(w * ((up - down) / (2 * h))^2) / sum(w) / 10)
+    list(z = eta + (up - down) / (2 * h) / curvature, weight = w * curvature)
+  }
+  list(y = y, w = w, eta = constant + 0 * y, free = FALSE, linearise = linearise, valid = function(eta) all(is.finite(at(eta))))
+}
+
 # Working response and weights at eta, means held within their range.
 linearised <- function(work, eta) {
   mu <- work$inverse(eta)
@@ -146,11 +176,12 @@ linearised <- function(work, eta) {
   list(z = eta + gap, weight = pmax(weight, 1e-10))
 }
 
-# Values for Intercept, b, sigma or cutpoints and the sites of groups and smooths; NULL when the steps lead nowhere. Each step solves for the
+# Values for Intercept, b, sigma or cutpoints and the sites of groups and smooths, with the linear predictor and the dispersion; NULL when the steps lead nowhere. Each step solves for the
 # population effects with the coefficients of smooths, then for one group after the other, and moves the variances by EM.
 rough_fit <- function(reg, part, work, steps = 30L) {
   at <- part$at
-  known <- Reduce(`+`, Filter(Negate(is.null), list(at$offset, reg$response$offset)), 0) + 0 * work$y
+  main <- part$dpar == "mu"
+  known <- Reduce(`+`, Filter(Negate(is.null), list(at$offset, if (main) reg$response$offset)), 0) + 0 * work$y
   X <- if (part$own_intercept) cbind(1, at$X) else at$X
   p <- ncol(X)
   smooths <- start_smooths(at$smooths, p)
@@ -189,15 +220,15 @@ rough_fit <- function(reg, part, work, steps = 30L) {
   if (part$own_intercept) values[[paste0("Intercept", part$suffix)]] <- beta[1L]
   if (length(b)) values[[paste0("b", part$suffix)]] <- c(b, rep(0, length(part$wide$columns)))
   values <- c(values, if (!is.null(work$values)) work$values(),
-              if (reg$family$table$response == "real" || reg$family$name == "lognormal") list(sigma = sqrt(dispersion)),
+              if (main && (reg$family$table$response == "real" || reg$family$name == "lognormal")) list(sigma = sqrt(dispersion)),
               unlist(lapply(blocks, block_values), recursive = FALSE), unlist(unname(lapply(smooths, smooth_values)), recursive = FALSE))
   centred <- c(stats::setNames(lapply(blocks, block_centred), vapply(blocks, `[[`, "", "id")), lapply(smooths, `[[`, "centred"))
-  list(values = values, centred = Filter(Negate(is.null), centred))
+  list(values = values, centred = Filter(Negate(is.null), centred), eta = eta, dispersion = dispersion)
 }
 
 # The precision of the default priors, in units of the dispersion: it holds separated or dependent columns.
 start_penalty <- function(part, reg, dispersion) {
-  s <- if (is_scaled(reg$family)) max(stats::sd(reg$response$y), 1e-8) else 1
+  s <- if (part$dpar == "mu" && is_scaled(reg$family)) max(stats::sd(reg$response$y), 1e-8) else 1
   c(if (part$own_intercept) 0, (part$sd / (2.5 * s))^2 * dispersion)
 }
 

@@ -8,6 +8,7 @@
 #endif
 
 #include "dense.h"
+#include "dense_blocked.h"
 #include "vec.h"
 
 #define FR_EACH_SOURCE "dense_kernels.h"
@@ -29,19 +30,35 @@ static void multiply(int n, int shape, int transposed, const double *a, int S, s
   }
 }
 
+/* The same for large a. */
+static void blocked(int n, fr_strided a, enum fr_zeros zeros, int S, size_t ld, const double *b, double *out)
+{
+  const size_t N = (size_t)n, lanes = ((size_t)S + FR_LANES - 1) / FR_LANES * FR_LANES;
+  for (size_t i = 0; i < N; i++) memset(out + i * ld, 0, lanes * sizeof(double));
+  fr_blocked_multiply_add(N, N, lanes, 1.0, a, zeros, (fr_strided){b, ld, 1}, out, ld);
+}
+
 void fr_dense_multiply(int n, int shape, const double *a, int S, size_t ld, const double *b, double *out)
 {
-  multiply(n, shape, 0, a, S, ld, b, out);
+  const size_t N = (size_t)n;
+  if (n < FR_BLOCKED_FROM) multiply(n, shape, 0, a, S, ld, b, out);
+  else blocked(n, (fr_strided){a, N, 1}, shape == FR_LOWER ? FR_ZEROS_ABOVE : FR_NO_ZEROS, S, ld, b, out);
 }
 
 void fr_dense_multiply_transposed(int n, int shape, const double *a, int S, size_t ld, const double *b, double *out)
 {
-  multiply(n, shape, 1, a, S, ld, b, out);
+  const size_t N = (size_t)n;
+  if (n < FR_BLOCKED_FROM) multiply(n, shape, 1, a, S, ld, b, out);
+  else blocked(n, (fr_strided){a, 1, N}, shape == FR_LOWER ? FR_ZEROS_BELOW : FR_NO_ZEROS, S, ld, b, out);
 }
 
 void fr_dense_add_outer(int n, int S, size_t ld, const double *a, const double *b, double *out)
 {
   const size_t N = (size_t)n;
+  if (n >= FR_BLOCKED_FROM) {
+    fr_blocked_multiply_add(N, (size_t)S, N, 1.0, (fr_strided){a, ld, 1}, FR_NO_ZEROS, (fr_strided){b, 1, ld}, out, N);
+    return;
+  }
   for (size_t i = 0; i < N; i += 2) {
     const size_t i1 = i + 1 < N ? i + 1 : i;
     for (size_t j = 0; j < N; j += 2) {
@@ -64,6 +81,10 @@ void fr_dense_product(int n, int shape, const double *a, const double *b, double
 {
   const size_t N = (size_t)n;
   memset(c, 0, N * N * sizeof(double));
+  if (n >= FR_BLOCKED_FROM) {
+    fr_blocked_multiply_add(N, N, N, 1.0, (fr_strided){a, N, 1}, shape == FR_LOWER ? FR_ZEROS_ABOVE : FR_NO_ZEROS, (fr_strided){b, N, 1}, c, N);
+    return;
+  }
   for (size_t i = 0; i < N; i++)
     for (size_t j = 0; j < (shape == FR_LOWER ? i + 1 : N); j++)
       if (a[i * N + j] != 0.0) fr_add_scaled(N, a[i * N + j], b + j * N, c + i * N);
@@ -73,6 +94,10 @@ void fr_dense_cross(int n, int shape, const double *a, const double *b, double *
 {
   const size_t N = (size_t)n;
   memset(c, 0, N * N * sizeof(double));
+  if (n >= FR_BLOCKED_FROM) {
+    fr_blocked_multiply_add(N, N, N, 1.0, (fr_strided){a, 1, N}, shape == FR_LOWER ? FR_ZEROS_BELOW : FR_NO_ZEROS, (fr_strided){b, N, 1}, c, N);
+    return;
+  }
   for (size_t j = 0; j < N; j++)
     for (size_t i = 0; i < (shape == FR_LOWER ? j + 1 : N); i++)
       if (a[j * N + i] != 0.0) fr_add_scaled(N, a[j * N + i], b + j * N, c + i * N);
@@ -116,11 +141,20 @@ static int all_finite(size_t n, const double *x)
 
 int fr_dense_cholesky(int n, double *a)
 {
-  int info;
+  int info = 0;
   if (!all_finite((size_t)n * (size_t)n, a)) return FR_ERR_NOT_FINITE;
-  F77_CALL(dpotrf)("U", &n, a, &n, &info FCONE);
+  if (n < FR_BLOCKED_FROM) F77_CALL(dpotrf)("U", &n, a, &n, &info FCONE);
+  else info = fr_blocked_cholesky(n, a) != FR_OK;
   clear_above(n, a);
   return info == 0 ? FR_OK : FR_ERR_NOT_FINITE;
+}
+
+int fr_dense_cholesky_mended(int n, double *a, double flat, double least, double bend)
+{
+  if (!all_finite((size_t)n * (size_t)n, a)) return FR_ERR_NOT_FINITE;
+  const int status = fr_blocked_cholesky_mended(n, a, flat, least, bend);
+  clear_above(n, a);
+  return status;
 }
 
 int fr_dense_eigen(int n, double *a, double *value, double *work)
@@ -167,6 +201,7 @@ int fr_dense_triangularise(int n, double *a, double *work)
 int fr_dense_invert_lower(int n, double *a)
 {
   int info;
+  if (n >= FR_BLOCKED_FROM) return fr_blocked_invert_lower(n, a);
   F77_CALL(dtrtri)("U", "N", &n, a, &n, &info FCONE FCONE);
   return info == 0 ? FR_OK : FR_ERR_NOT_FINITE;
 }

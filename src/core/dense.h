@@ -1,5 +1,5 @@
 /* dense.h: d x d matrices of the optimiser, row-major: products with many particles by own kernels, and the
- * factorisations of set-up pieces by LAPACK.
+ * factorisations of set-up pieces by LAPACK; all of them by dense_blocked.h where d is large.
  *
  * A lower triangular factor stored row-major with zeros above the diagonal is L; LAPACK, which counts
  * column-major, sees L' in its upper triangle. Particles are innermost: b[j * ld + s]. */
@@ -34,6 +34,9 @@ size_t fr_dense_work(int n);
 int fr_dense_cholesky(int n, double *a);
 /* The same, with eigenvalues raised to 1e-8 of the largest where a is not positive definite. */
 int fr_dense_cholesky_raised(int n, double *a, double *work);
+/* The lower factor of a or, where it is not positive definite, of a with more on its diagonal (as in Gill and Murray 1974): a pivot of no more than
+ * `flat` in size becomes `least`, a negative one its size, but no less than `bend`. For n >= FR_BLOCKED_FROM (dense_blocked.h). */
+int fr_dense_cholesky_mended(int n, double *a, double flat, double least, double bend);
 /* Symmetric a: eigenvalues in ascending order; row k of a becomes the vector of the k-th. */
 int fr_dense_eigen(int n, double *a, double *value, double *work);
 /* A becomes the lower L with L L' = A A' and a positive diagonal, by QR. */

@@ -44,7 +44,7 @@ void fr_natural_succeed(fr_natural *state);
 
 /* q = H g, H from `held` pairs (s, y) of n, oldest first, H0 = h0 I. alpha: held. */
 void fr_lbfgs_direction(size_t n, int held, const double *s, const double *y, double h0, const double *g, double *q, double *alpha);
-/* The matrix H itself (n x n). work: n */
+/* The matrix H itself (n x n). work: n, or 2 held n for n >= FR_BLOCKED_FROM */
 void fr_lbfgs_covariance(int n, int held, const double *s, const double *y, double h0, double *H, double *work);
 
 enum fr_search { FR_SEARCH_ON, FR_SEARCH_DONE, FR_SEARCH_FAILED };

@@ -23,6 +23,7 @@
 #define WALK_FROM 100   /* d above which there is one */
 #define FIRST_STRIDE 0.1
 #define LONGEST_STRIDE 0.5
+#define BENT 0.1        /* least size of a negative curvature in the frame */
 #define FLATTEST 0.01   /* curvature of a coordinate, where differences say less */
 
 /* what the climb keeps beside loc and factor */
@@ -362,20 +363,28 @@ static void leave(fr_natural *state)
 
 /* After the Hessian at one point of the path: on to the next, or out. A climb that found a mode is done when the Hessian there is
  * the best candidate. Otherwise, in a funnel whose density has its mode in the throat, the good Normals lie early on the path: half
- * way, a quarter and so on, while that gains. */
+ * way, a quarter and so on, while that gains; and where the climb began, if a walk has led there. Where d is large, a Hessian is dear: the
+ * beginning comes second, and on the way down the first point that does not gain is the last. */
 static void next_point(fr_natural *state, int gained)
 {
   fr_natural_counters *c = &state->c;
-  const int at_end = c->where == c->path;
+  const int at_end = c->where == c->path, large = state->d > FR_NATURAL_MATCHED_MAX;
   c->misses = gained ? 0.0 : c->misses + 1.0;
   const int mode = at_end && gained && c->small >= PATIENCE && !c->funnel && !c->unfinished;
-  const int last = mode || c->misses > 2.0 || c->where < 2.0 || (c->unfinished && state->d > FR_NATURAL_MATCHED_MAX);
-  const int walked = state->d > WALK_FROM && c->round == 0.0 && !mode && c->where > 0.0; /* then where the climb began is one more */
-  if (last && !walked) {
-    leave(state);
-    return;
+  const int walked = state->d > WALK_FROM && c->round == 0.0 && !mode; /* then where the climb began is one more */
+  double next = floor(0.5 * c->where);
+  if (large && walked && at_end && c->where > 0.0) {
+    next = 0.0;
+  } else if (large && walked && c->where == 0.0 && c->path > 1.0 && !c->unfinished) {
+    next = floor(0.5 * c->path);
+  } else if (mode || c->misses > (large && !at_end ? 0.0 : 2.0) || c->where < 2.0 || (c->unfinished && large)) {
+    if (large || !walked || c->where == 0.0) {
+      leave(state);
+      return;
+    }
+    next = 0.0;
   }
-  c->where = last ? 0.0 : floor(0.5 * c->where);
+  c->where = next;
   c->at = 0.0;
   c->refined = 0.0;
 }
@@ -419,33 +428,39 @@ static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const
   return FR_OK;
 }
 
-/* The lower X with X X' = a^-1 for symmetric a, which is lost. Of a negative eigenvalue the size is taken, at least 0.1; of one that is 0
- * to rounding, or below `flat` times the largest, that, and 1, the frame's own, where flat is 0. */
+/* The lower X with X X' = a^-1 for symmetric a, which is lost. Of a negative eigenvalue the size is taken, at least BENT; of one that is 0
+ * to rounding, or below `flat` times the largest, that, and 1, the frame's own, where flat is 0. Where d is large, pivots stand in for eigenvalues:
+ * of the effects of groups before that of their scale, when that is stated first. */
 static int inverse_factor(int d, double *a, double flat, double *out, double *work)
 {
   const size_t n = (size_t)d;
+  const int large = d > FR_NATURAL_MATCHED_MAX;
+  double most = 0.0;
+  for (size_t i = 0; i < n; i++) most = fmax(most, fabs(a[i * n + i]));
   for (size_t i = 0; i < n; i++) /* turned round, so that its Cholesky factor is that of the inverse */
     for (size_t j = 0; j < n; j++) out[i * n + j] = a[(n - 1 - i) * n + (n - 1 - j)];
-  if (fr_dense_cholesky(d, out) == FR_OK) {
+  int status = large ? fr_dense_cholesky_mended(d, out, fmax(flat, 1e-10) * most, flat > 0.0 ? flat * most : 1.0, BENT) : fr_dense_cholesky(d, out);
+  if (status == FR_OK) {
     double smallest = INFINITY, largest = 0.0;
     for (size_t i = 0; i < n; i++) {
       smallest = fmin(smallest, out[i * n + i]);
       largest = fmax(largest, out[i * n + i]);
     }
-    if (smallest > 1e-5 * largest) {
+    if (large || smallest > 1e-5 * largest) {
       memcpy(a, out, n * n * sizeof(double));
       for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) out[i * n + j] = a[(n - 1 - j) * n + (n - 1 - i)];
       return fr_dense_invert_lower(d, out);
     }
   }
+  if (large) return status;
   double *value = work;
-  int status = fr_dense_eigen(d, a, value, work + n);
+  status = fr_dense_eigen(d, a, value, work + n);
   if (status != FR_OK) return status;
-  const double most = fmax(fabs(value[0]), fabs(value[n - 1]));
+  most = fmax(fabs(value[0]), fabs(value[n - 1]));
   for (size_t k = 0; k < n; k++) {
     if (fabs(value[k]) <= fmax(flat, 1e-10) * most) value[k] = flat > 0.0 ? flat * most : 1.0;
-    else if (value[k] < 0.0) value[k] = fmax(-value[k], 0.1);
+    else if (value[k] < 0.0) value[k] = fmax(-value[k], BENT);
     for (size_t i = 0; i < n; i++) out[i * n + k] = a[k * n + i] / sqrt(value[k]);
   }
   return fr_dense_triangularise(d, out, work + n);

@@ -89,8 +89,101 @@ static void test_refused(void)
   CHECK(refuses(triangularise, singular));
 }
 
+/* ---- large matrices, whose products and factors go by blocks ---- */
+
+/* Numbers without a pattern, in (-1, 1). */
+static void fill(size_t n, uint32_t seed, double *x)
+{
+  for (size_t i = 0; i < n; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    x[i] = (double)seed / 2147483648.0 - 1.0;
+  }
+}
+
+/* The largest difference of c and the product of a and b (inner: how many terms), entries by strides, on top of `before`. */
+static double wrong(size_t rows, size_t inner, size_t cols, const double *a, size_t a_row, size_t a_col, const double *b, size_t b_row, size_t b_col,
+                    const double *before, const double *c, size_t ldc)
+{
+  double worst = 0.0;
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < cols; j++) {
+      double sum = before ? before[i * ldc + j] : 0.0;
+      for (size_t k = 0; k < inner; k++) sum += a[i * a_row + k * a_col] * b[k * b_row + j * b_col];
+      worst = fr_worst(worst, fabs(sum - c[i * ldc + j]));
+    }
+  return worst;
+}
+
+static void test_large(size_t n)
+{
+  const size_t square = n * n, S = 24, ld = 40;
+  double *space = malloc((4 * square + 3 * n * ld) * sizeof(double));
+  double *a = space, *L = a + square, *b = L + square, *c = b + square, *x = c + square, *y = x + n * ld, *out = y + n * ld;
+  const int d = (int)n;
+  fill(square, 1, a);
+  fill(square, 2, b);
+  fill(n * ld, 3, x);
+  fill(n * ld, 4, y);
+  memcpy(L, a, square * sizeof(double));
+  for (size_t i = 0; i < n; i++) memset(L + i * n + i + 1, 0, (n - i - 1) * sizeof(double));
+  fr_dense_product(d, FR_FULL, a, b, c);
+  CHECK(wrong(n, n, n, a, n, 1, b, n, 1, NULL, c, n) < 1e-12);
+  fr_dense_product(d, FR_LOWER, L, b, c);
+  CHECK(wrong(n, n, n, L, n, 1, b, n, 1, NULL, c, n) < 1e-12);
+  fr_dense_product(d, FR_LOWER, L, L, c);
+  CHECK(wrong(n, n, n, L, n, 1, L, n, 1, NULL, c, n) < 1e-12);
+  fr_dense_cross(d, FR_FULL, a, b, c);
+  CHECK(wrong(n, n, n, a, 1, n, b, n, 1, NULL, c, n) < 1e-12);
+  fr_dense_cross(d, FR_LOWER, L, b, c);
+  CHECK(wrong(n, n, n, L, 1, n, b, n, 1, NULL, c, n) < 1e-12);
+  fr_dense_multiply(d, FR_LOWER, L, (int)S, ld, x, out);
+  CHECK(wrong(n, n, S, L, n, 1, x, ld, 1, NULL, out, ld) < 1e-12);
+  fr_dense_multiply_transposed(d, FR_LOWER, L, (int)S, ld, x, out);
+  CHECK(wrong(n, n, S, L, 1, n, x, ld, 1, NULL, out, ld) < 1e-12);
+  memcpy(c, a, square * sizeof(double));
+  fr_dense_add_outer(d, (int)S, ld, x, y, c);
+  CHECK(wrong(n, S, n, x, ld, 1, y, 1, ld, a, c, n) < 1e-12);
+  for (size_t i = 0; i < n; i++) L[i * n + i] = 10.0 + L[i * n + i];
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) {
+      c[i * n + j] = 0.0;
+      for (size_t k = 0; k <= (i < j ? i : j); k++) c[i * n + j] += L[i * n + k] * L[j * n + k];
+    }
+  CHECK(fr_dense_cholesky(d, c) == FR_OK);
+  double worst = 0.0;
+  for (size_t i = 0; i < square; i++) worst = fr_worst(worst, fabs(c[i] - L[i]));
+  CHECK(worst < 1e-11);
+  CHECK(fr_dense_invert_lower(d, c) == FR_OK);
+  memset(b, 0, square * sizeof(double));
+  for (size_t i = 0; i < n; i++) b[i * n + i] = 1.0;
+  CHECK(wrong(n, n, n, L, n, 1, c, n, 1, NULL, b, n) < 1e-11);
+  /* L D L' for a unit L and pivots of 3, but the last is -2, and one with nothing below it is 0: both are mended, the others stay */
+  const size_t none = n - 70;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) L[i * n + j] = i == j ? 1.0 : j == none ? 0.0 : L[i * n + j] / 16.0;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) {
+      c[i * n + j] = 0.0;
+      for (size_t k = 0; k <= (i < j ? i : j); k++) c[i * n + j] += L[i * n + k] * L[j * n + k] * (k == n - 1 ? -2.0 : k == none ? 0.0 : 3.0);
+    }
+  CHECK(fr_dense_cholesky_mended(d, c, 1e-8, 0.5, 0.1) == FR_OK);
+  worst = 0.0;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) {
+      const double want = j > i ? 0.0 : L[i * n + j] * sqrt(j == n - 1 ? 2.0 : j == none ? 0.5 : 3.0);
+      worst = fr_worst(worst, fabs(c[i * n + j] - want));
+    }
+  CHECK(worst < 1e-11);
+  for (size_t i = 0; i < square; i++) c[i] = i % (n + 1) == 0 ? (i / n == n - 2 ? -1.0 : 1.0) : 0.0;
+  CHECK(fr_dense_cholesky(d, c) == FR_ERR_NOT_FINITE);
+  free(space);
+}
+
 void test_dense(void)
 {
+  test_large(128);
+  test_large(150);
+  test_large(331);
   CHECK(fr_dense_work(N) <= 4096);
   test_raised();
   test_refused();

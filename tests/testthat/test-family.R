@@ -216,3 +216,30 @@ test_that("censored and truncated responses", {
   expect_error(as_model(k | cens(1) + trunc(lower = 1) ~ 1, data = d, family = poisson()), "do not go together")
   expect_error(as_model(am | cens(1) ~ 1, data = mtcars, family = binomial()), "not for family binomial")
 })
+
+test_that("a parameter with groups of its own starts near their effects, and the fit is short", {
+  set.seed(5)
+  n <- 1200
+  g <- gl(30, 40)
+  u <- rnorm(30, 0, 0.5)
+  x <- rnorm(n)
+  mu <- exp(1 + 0.3 * x)
+  own <- exp(1 + u[g])
+  cases <- list(
+    sigma = list("gaussian", rnorm(n, x, own)), sigma = list("student", x + own * rt(n, 5)), sigma = list("lognormal", rlnorm(n, x, own)),
+    shape = list(Gamma("log"), rgamma(n, own, own / mu)), shape = list("weibull", rweibull(n, own, mu / gamma(1 + 1 / own))),
+    shape = list("negbinomial", rnbinom(n, size = own, mu = mu)), phi = list("beta", rbeta(n, plogis(x) * 4 * own, plogis(-x) * 4 * own))
+  )
+  for (k in seq_along(cases)) {
+    name <- names(cases)[k]
+    label <- paste(name, "of", resolve_family(cases[[k]][[1]])$name)
+    formulas <- list(y ~ x, stats::as.formula(paste(name, "~ (1 | g)")))
+    fit <- expect_silent(fullrank(formulas, data = data.frame(y = cases[[k]][[2]], x = x, g = g), family = cases[[k]][[1]], seed = 1, progress = FALSE))
+    start <- as_model(fit)$init$values
+    expect_lt(abs(log(start[[paste0("sd_g_", name)]] / as.data.frame(VarCorr(fit))$sdcor[1])), 0.25, label = label)
+    expect_gt(stats::cor(start[[paste0("z_g_", name)]], ranef(fit)[[1]][, 1]), 0.95, label = label)
+    expect_identical(fit$status, "converged", label = label)
+    expect_lt(fit$gradient_evaluations, 5000, label = label)
+    expect_gt(stats::cor(ranef(fit)[[1]][, 1], u), 0.6, label = label)
+  }
+})

@@ -170,3 +170,19 @@ test_that("three correlated effects of a hundred groups are as far apart as lme4
   expect_lt(max(abs(log(attr(VarCorr(fit)$g, "stddev") / attr(lme4::VarCorr(reference)$g, "stddev")))), 0.15)
   expect_agrees(fit, reference, TRUE, "three correlated effects")
 })
+
+test_that("smooths of mean and spread are those of gaulss, from every start", {
+  skip_if_not_installed("mgcv")
+  skip_if_not_installed("MASS")
+  skip_if_not_installed("rstantools")
+  reference <- mgcv::gam(list(accel ~ s(times), ~ s(times)), data = MASS::mcycle, family = mgcv::gaulss(), method = "REML")
+  mean <- stats::predict(reference, se.fit = TRUE)
+  sd <- stats::predict(reference, type = "response")[, 2]^-1
+  for (seed in 1:4) {
+    fit <- fullrank(list(accel ~ s(times), sigma ~ s(times)), data = MASS::mcycle, seed = seed)
+    expect_identical(fit$status, "converged")
+    expect_lt(fit$gradient_evaluations, 30000)
+    expect_lt(stats::quantile(abs(predict(fit) - mean$fit[, 1]) / mean$se.fit[, 1], 0.9), 1)
+    expect_lt(stats::median(abs(log(apply(rstantools::posterior_predict(fit, draws = 2000, seed = 1), 2, stats::sd) / sd))), 0.25)
+  }
+})
