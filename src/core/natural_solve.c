@@ -6,7 +6,7 @@
 #include "natural_matched.h"
 
 #define MAX_PASSES 30
-#define WORTH 0.25 /* of the noise: a gain in sight that is worth a search */
+#define WORTH 0.4 /* of the noise: a gain in sight that is worth a search */
 #define BENT 0.1 /* of the gap: what a solve may leave because the curvature of its batches is not that of all */
 
 int fr_matched_tilted(const fr_matched_frame *f) { return f->batches > 1 && f->batches < f->of; }
