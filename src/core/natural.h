@@ -57,6 +57,7 @@ enum fr_natural_phase {
   X(unfinished)     /* 1 while the best candidate is a Newton point from which a climb would lead further */ \
   X(refined)        /* Hessians taken anew in the frame of the one before */ \
   X(funnel)         /* 1 once earlier points of the path have been tried because the mode was far from the optimum */ \
+  X(refining)       /* points tried around the best of those */ \
   X(at)             /* position within a phase: path point, candidate, column, iteration */ \
   X(value)          /* at the point from which a line is searched */ \
   X(slope) X(length) X(low) X(high) X(trials) X(best_length) X(best_value) /* a line search */ \

@@ -58,6 +58,7 @@ int fr_matched_drift(const fr_natural *state, const fr_matched_frame *f, const f
 void fr_matched_mean_gradient(const fr_matched_frame *f, const double *gradient, double *mean);
 double fr_matched_mean_value(int batches, const double *value, double *se);
 fr_gap_estimate fr_matched_gap(const fr_matched_frame *f, int held, const double *gradient, double *work);
+double fr_matched_share(const fr_natural_counters *c);
 int fr_matched_filter(fr_natural *state, const fr_matched_frame *f, const fr_matched_work *w);
 void fr_matched_more_draws(fr_natural *state, const fr_natural_spec *spec);
 

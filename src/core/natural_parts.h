@@ -56,7 +56,7 @@ int fr_search_trial(fr_natural_counters *c, int finite, double value, double slo
 /* ---- phases: one unit each ---- */
 
 int fr_natural_climb(fr_natural *state, const fr_natural_spec *spec, double *work);
-/* Another climb, from the guide in its own frame; the Hessian at earlier points of the path. */
+/* Another climb, from the guide in its own frame; the Hessian at further points of the path, if there are any. */
 #define FR_NATURAL_ROUNDS 4
 void fr_natural_climb_again(fr_natural *state);
 void fr_natural_down_the_path(fr_natural *state);

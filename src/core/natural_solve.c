@@ -1,11 +1,12 @@
 /* natural_solve.c: L-BFGS in the natural frame on the draws of the latest verdict.
  *
- * Some of the batches do, a quarter of them: they know the curvature well enough. What they do not know is where the gradient of all
+ * Two of the batches do: they know the curvature well enough. What they do not know is where the gradient of all
  * batches vanishes, and so a linear term, the mean gradient of all less theirs at the start of the solve, is added to their ELBO (as in
  * Shamir, Srebro and Zhang 2014, Communication-efficient distributed optimization using an approximate Newton-type method). */
 #include "natural_matched.h"
 
 #define MAX_PASSES 30
+#define WORTH 0.4 /* of the noise: a gain in sight that is worth a search */
 #define BENT 0.1 /* of the gap: what a solve may leave because the curvature of its batches is not that of all */
 
 int fr_matched_tilted(const fr_matched_frame *f) { return f->batches > 1 && f->batches < f->of; }
@@ -20,16 +21,18 @@ static void solve_gradient(const fr_matched_frame *f, const double *gradient, do
   for (size_t i = 0; fr_matched_tilted(f) && i < f->n; i++) mean[i] += tilt[i];
 }
 
-/* The solve has ended at u: that is the guide, and more draws are asked for. */
+/* The solve has ended at u: the share of the way there that the noise allows is the guide, and more draws are asked for. */
 static int finish(fr_natural *state, const fr_natural_spec *spec, const fr_matched_frame *f, const fr_matched_work *w)
 {
   fr_natural_counters *c = &state->c;
   fr_matched_forget_far(f, c, w->trial);
+  const double share = fr_matched_share(c);
+  for (size_t i = 0; i < f->n; i++) f->u[i] *= share;
   int status = fr_matched_move(state, f, f->u, w);
   if (status != FR_OK) return status;
   c->level += 1.0;
   const int all = f->batches == f->of || fr_matched_tilted(f);
-  c->left = 1.5 * (all ? 1 : f->of) * c->floor; /* what is best for these draws is further off than the noise alone says */
+  c->left = share * (all ? 1 : f->of) * c->floor;
   if (fr_matched_tilted(f)) c->left += BENT * fmax(c->gap, 0.0);
   if (all) fr_matched_more_draws(state, spec);
   c->phase = FR_NATURAL_VERDICT;
@@ -50,7 +53,7 @@ static int next_direction(fr_natural *state, const fr_natural_spec *spec, const 
     slope = fr_dot(f->n, w->trial, w->trial);
   }
   const double floor = f->batches < f->of ? (fr_matched_tilted(f) ? 1 : f->of) * c->floor : fr_matched_gap(f, (int)c->held, f->gradient, w->scratch).floor;
-  if (!(0.5 * slope >= fmax(0.5 * LITTLE * spec->tol, 0.5 * floor)) || c->at >= MAX_PASSES) return 0;
+  if (!(0.5 * slope >= fmax(0.5 * LITTLE * spec->tol, WORTH * floor)) || c->at >= MAX_PASSES) return 0;
   const double reach = fmax(1.0, sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
   fr_search_start(c, slope, fmin(1.0, reach / norm));
   return 1;

@@ -6,9 +6,9 @@
 
 #define LEAST_BATCHES 4.0
 #define LEAST_PAIRS 24
-#define GROWTH 2.0
+#define GROWTH 1.5
 #define NOISY 2.0            /* a gap of less than so many floors is mostly noise */
-#define PASSES 0.6           /* of tol: a gap of so much should pass */
+#define PASSES 0.4           /* of tol: a gap of so much should pass */
 #define AIM 0.35              /* of tol: the gap that draws are to leave */
 #define ERRORS 3.0            /* standard errors of a verdict that count as gap */
 #define REACH 4.0             /* the squared length of a filtered step is at most so many times the nats in gap and noise */
@@ -137,12 +137,19 @@ void fr_matched_more_draws(fr_natural *state, const fr_natural_spec *spec)
   grow(state, spec, by);
 }
 
-/* The step that the noise allows: the share that the gap before has in gap and noise together, as a filter does. So all draws so far, not
- * the latest alone, say where the optimum is. */
+/* Of the way to where the draws see the optimum, the share that the noise allows: that of the gap in gap and noise together, as a filter
+ * does. So all draws so far, not the latest alone, say where the optimum is. */
+double fr_matched_share(const fr_natural_counters *c)
+{
+  const double before = fmax(c->gap, fmin(c->left, 2.0 * c->floor));
+  return before / (before + c->floor);
+}
+
+/* That share of a Newton step, by the curvature met so far. */
 int fr_matched_filter(fr_natural *state, const fr_matched_frame *f, const fr_matched_work *w)
 {
   fr_natural_counters *c = &state->c;
-  const double before = fmax(c->gap, fmin(c->left, 2.0 * c->floor)), rate = before / (before + c->floor);
+  const double before = fmax(c->gap, fmin(c->left, 2.0 * c->floor)), rate = fr_matched_share(c);
   fr_matched_mean_gradient(f, f->gradient, w->trial);
   fr_lbfgs_direction(f->n, (int)c->held, f->s, f->y, 1.0, w->trial, w->trial, w->scratch);
   const double reach = sqrt(REACH * (before + c->floor)), norm = sqrt(fr_dot(f->n, w->trial, w->trial));
@@ -273,16 +280,10 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
       return fr_matched_filter(state, &f, &w);
     }
   }
-  /* Where the gap is what noise was expected to leave, a solve would fit the new noise. */
-  if (still && c->bad == 0.0 && c->level > 0.0 && c->gap_se < 0.25 && least < fmax(1.3 * c->left, NOISY * c->floor)) {
-    status = fr_matched_filter(state, &f, &w);
-    fr_matched_more_draws(state, spec);
-    return status;
-  }
   c->phase = FR_NATURAL_SOLVE;
   c->length = 0.0;
   c->at = 0.0;
-  c->batches = c->bad == 0.0 && least > ROUGH * c->of * c->floor ? 1.0 : fmax(2.0, floor(c->of / 4.0));
+  c->batches = c->bad == 0.0 && least > ROUGH * c->of * c->floor ? 1.0 : 2.0;
   f.batches = (int)c->batches;
   c->value = fr_matched_mean_value(f.batches, of_batch, &value_se);
   if (fr_matched_tilted(&f)) set_tilt(&f, w.trial);

@@ -15,6 +15,7 @@
 #define SCORE_PAIRS 4
 #define REFINEMENTS 4   /* Hessians at one point beyond the first */
 #define SPREAD 30.0     /* of sds in the frame of a Hessian that ask for one */
+#define AROUND 2        /* points tried around the best of the path */
 #define HOPELESS 1000.0 /* nats by which a start may be worse than points nearer 0 */
 #define WALK 40         /* points of the walk before the climb */
 #define EVERY 2         /* of them are scored, by PROBES gradients more */
@@ -361,6 +362,24 @@ static void leave(fr_natural *state)
   state->c.updates = 0.0;
 }
 
+/* The points of the path that were tried lay a factor 2 apart. A factor sqrt(2) from the best of them, then 2^(1/4), there may be a better
+ * one: later on the path, and, unless that gained, earlier. Returns 0 when there is none left to try, or where d is large. */
+static int around_the_best(fr_natural *state, int gained)
+{
+  fr_natural_counters *c = &state->c;
+  if (state->d > FR_NATURAL_MATCHED_MAX) return 0;
+  const double best = c->best - 1000.0 * c->round; /* of an earlier round: negative */
+  const int later = (int)c->refining % 2 == 1;     /* that is where the latest lay */
+  if (later && gained) c->refining += 1.0;
+  while (c->refining < AROUND) {
+    c->refining += 1.0;
+    const double ratio = c->refining <= 2.0 ? 1.41 : 1.19;
+    c->where = floor((int)c->refining % 2 == 1 ? best * ratio : best / ratio);
+    if (c->where >= 1.0 && c->where <= c->path && c->where != best) return 1;
+  }
+  return 0;
+}
+
 /* After the Hessian at one point of the path: on to the next, or out. A climb that found a mode is done when the Hessian there is
  * the best candidate. Otherwise, in a funnel whose density has its mode in the throat, the good Normals lie early on the path: half
  * way, a quarter and so on, while that gains; and where the climb began, if a walk has led there. Where d is large, a Hessian is dear: the
@@ -371,18 +390,22 @@ static void next_point(fr_natural *state, int gained)
   const int at_end = c->where == c->path, large = state->d > FR_NATURAL_MATCHED_MAX;
   c->misses = gained ? 0.0 : c->misses + 1.0;
   const int mode = at_end && gained && c->small >= PATIENCE && !c->funnel && !c->unfinished;
-  const int walked = state->d > WALK_FROM && c->round == 0.0 && !mode; /* then where the climb began is one more */
+  /* where the climb began is one more */
+  const int walked = state->d > WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;
   double next = floor(0.5 * c->where);
   if (large && walked && at_end && c->where > 0.0) {
     next = 0.0;
   } else if (large && walked && c->where == 0.0 && c->path > 1.0 && !c->unfinished) {
     next = floor(0.5 * c->path);
-  } else if (mode || c->misses > (large && !at_end ? 0.0 : 2.0) || c->where < 2.0 || (c->unfinished && large)) {
-    if (large || !walked || c->where == 0.0) {
+  } else if (c->refining > 0.0 || mode || c->misses > (large && !at_end ? 0.0 : 2.0) || c->where < 2.0 || (c->unfinished && large)) {
+    if (!large && walked && c->where > 0.0) {
+      next = 0.0;
+    } else if (c->funnel && around_the_best(state, gained)) {
+      next = c->where;
+    } else {
       leave(state);
       return;
     }
-    next = 0.0;
   }
   c->where = next;
   c->at = 0.0;
@@ -512,6 +535,7 @@ static void next_round(fr_natural *state, const double *loc, const double *facto
   state->c.round += 1.0;
   state->c.path = -1.0;
   state->c.funnel = 0.0;
+  state->c.refining = 0.0;
   state->c.unfinished = 0.0;
   state->c.phase = FR_NATURAL_CLIMB;
 }
@@ -524,12 +548,15 @@ void fr_natural_climb_again(fr_natural *state)
 
 void fr_natural_down_the_path(fr_natural *state)
 {
-  state->c.funnel = 1.0;
-  state->c.phase = FR_NATURAL_HESSIAN;
-  state->c.at = 0.0;
-  state->c.misses = 0.0;
-  state->c.refined = 0.0;
-  state->c.where = floor(0.5 * state->c.path);
+  fr_natural_counters *c = &state->c;
+  const int at_end = c->where == c->path; /* no earlier point has been tried */
+  c->funnel = 1.0;
+  if (at_end) c->where = floor(0.5 * c->path);
+  else if (!around_the_best(state, 0)) return;
+  c->phase = FR_NATURAL_HESSIAN;
+  c->at = 0.0;
+  c->misses = 0.0;
+  c->refined = 0.0;
 }
 
 static int score_newton(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
