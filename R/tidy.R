@@ -61,16 +61,10 @@ tidy_rows <- function(table, conf.int, conf.level, interval) {
   conf.level <- check_number(conf.level, "conf.level", 0, 1, open = TRUE)
   out <- data.frame(term = table$variable, estimate = table$mean, std.error = table$sd, stringsAsFactors = FALSE)
   if (!conf.int) return(out)
-  q <- interval(c((1 - conf.level) / 2, (1 + conf.level) / 2))
+  q <- interval(central_probs(conf.level))
   out$conf.low <- q[, 1L]
   out$conf.high <- q[, 2L]
   out
-}
-
-# Quantiles of all scalars that vary, in the order of the summary: one a row.
-site_interval <- function(fit, probs) {
-  g <- checked_guide(fit)
-  do.call(rbind, unname(Map(function(q, part) t(q)[part_varies(part), , drop = FALSE], quantile_matrices(g, probs, 1), output_parts(g$compiled))))
 }
 
 #' @rdname tidy.fullrank_fit
