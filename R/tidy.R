@@ -12,7 +12,8 @@
 #' @param draws,seed How many replicates a model's observed sites are averaged over, and their seed.
 #' @param ... Not used.
 #' @return Data frames. `tidy()`: `term`, `estimate` (posterior mean), `std.error` (posterior standard deviation) and, on request, `conf.low` and `conf.high`; for a
-#'   regression `effect` before them. `glance()`: one row with `status`, `elbo`, `elbo_se`, `gap`, `khat`, `steps`, `seconds` and `nobs`; for a regression also `sigma`.
+#'   regression `effect` before them. `glance()`: one row with `status`, `elbo`, `elbo_se`, `gap`, `khat`, `steps`, `seconds` and `nobs`
+#'   (NA where the fit holds no observations); for a regression also `sigma`.
 #'   `augment()`: for a regression the data with `.fitted` (expected response), `.se.fit` and `.resid`; for a model a row an observation: `site`, `observation`, `.observed`, `.fitted` (mean of the replicates)
 #'   and `.resid`.
 #' @examplesIf requireNamespace("generics", quietly = TRUE)
@@ -71,9 +72,9 @@ tidy_rows <- function(table, conf.int, conf.level, interval) {
 #' @exportS3Method generics::glance fullrank_fit
 glance.fullrank_fit <- function(x, ...) {
   no_extra_arguments("glance", ...)
-  observed <- length(x$compiled$observed) > 0L
+  count <- tryCatch(nobs(x), error = function(e) NA_integer_)
   data.frame(status = x$status, elbo = x$elbo, elbo_se = x$elbo_se, gap = x$gap, khat = x$khat, steps = x$steps, seconds = x$seconds,
-             nobs = if (observed) nobs(x) else 0L, stringsAsFactors = FALSE)
+             nobs = count, stringsAsFactors = FALSE)
 }
 
 #' @rdname tidy.fullrank_fit
