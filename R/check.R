@@ -4,19 +4,29 @@ check_flag <- function(x, name) {
   if (!is.logical(x) || length(x) != 1L || is.na(x)) stop(sprintf("`%s` must be TRUE or FALSE.", name), call. = FALSE)
 }
 
-# For methods whose `...` takes nothing: a misspelt argument must not be passed over.
+# For methods whose `...` takes nothing but the names that brms and tidybayes have for arguments of ours: what comes under them is given to
+# the method's own, NULL as not given. A misspelt argument must not be passed over.
 no_extra_arguments <- function(generic, ...) {
   if (!...length()) return(invisible())
-  tags <- names(list(...))
-  tags <- tags[nzchar(tags)]
-  here <- named_otherwise[named_otherwise %in% names(formals(sys.function(sys.parent())))]
-  known <- intersect(tags, names(here))
-  stop(paste(c(sprintf("%s() has no argument %s here.", generic, if (length(tags)) enumerate(tags) else "at that place"),
-               sprintf("What other packages call `%s` is `%s` here.", known, here[known])), collapse = " "), call. = FALSE)
+  given <- list(...)
+  method <- parent.frame()
+  here <- other_names[other_names %in% names(formals(sys.function(sys.parent())))]
+  other <- intersect(names(given), names(here))
+  for (name in Filter(function(name) !is.null(given[[name]]), other)) {
+    if (!eval(call("missing", as.name(here[[name]])), method)) {
+      stop(sprintf("%s() has got `%s` twice: `%s` is another name of it.", generic, here[[name]], name), call. = FALSE)
+    }
+    assign(here[[name]], given[[name]], method)
+  }
+  rest <- if (is.null(names(given))) given else given[!names(given) %in% other]
+  if (!length(rest)) return(invisible())
+  tags <- names(rest)[nzchar(names(rest))]
+  stop(sprintf("%s() has no argument %s here.", generic, if (length(tags)) enumerate(tags) else "at that place"), call. = FALSE)
 }
 
-# Names that brms and rstanarm have taught, and those here.
-named_otherwise <- c(ndraws = "draws", nsamples = "draws", re_formula = "re.form", allow_new_levels = "allow.new.levels")
+# Names of brms, tidybayes and rstanarm, and those here.
+other_names <- c(ndraws = "draws", nsamples = "draws", ndraws = "n", re_formula = "re.form", allow_new_levels = "allow.new.levels",
+                 variable = "pars")
 
 # 12,345
 big <- function(x) format(x, big.mark = ",", trim = TRUE, scientific = FALSE)

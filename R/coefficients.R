@@ -88,12 +88,12 @@ coefficient_quantiles <- function(moments, probs) {
 #'
 #' @param object A fit of a regression.
 #' @param full Whether to return all latent coordinates, on the unconstrained scale, instead.
-#' @param parm Names or numbers of coefficients.
-#' @param level Probability of the interval.
-#' @param prob The same, as package rstantools names it.
+#' @param parm,pars Names or numbers of coefficients.
+#' @param level,prob Probability of the interval.
 #' @param ... Not used.
 #' @return `coef()` and `fixef()`: a named vector; there is one coefficient for all groups, [ranef()][ranef.fullrank_regression] has the groups' departures. `vcov()`,
-#'   `covariance()`, `correlation()`: a matrix. `confint()` and `posterior_interval()`: a central posterior interval a row.
+#'   `covariance()`, `correlation()`: a matrix. `confint()` and `posterior_interval()`: a central posterior interval a row; those of other parameters are
+#'   `quantile(fit, c(0.025, 0.975))`.
 #' @examples
 #' fit <- fullrank(mpg ~ wt + hp, data = mtcars, seed = 1)
 #' coef(fit)
@@ -129,13 +129,13 @@ correlation.fullrank_regression <- function(object, full = FALSE, ...) {
 
 #' @rdname coef.fullrank_regression
 #' @export
-confint.fullrank_regression <- function(object, parm, level = 0.95, ...) {
+confint.fullrank_regression <- function(object, parm = NULL, level = 0.95, ...) {
   level <- check_number(level, "level", 0, 1, open = TRUE)
   moments <- coefficient_moments(object)
-  probs <- c((1 - level) / 2, (1 + level) / 2)
+  probs <- central_probs(level)
   out <- t(coefficient_quantiles(moments, probs))
-  dimnames(out) <- list(names(moments$loc), paste(format(100 * probs, trim = TRUE, scientific = FALSE, digits = 3), "%"))
-  if (missing(parm)) return(out)
+  dimnames(out) <- list(names(moments$loc), confint_names(probs))
+  if (is.null(parm)) return(out)
   unknown <- if (is.character(parm)) setdiff(parm, rownames(out)) else if (is.numeric(parm)) parm[abs(parm) > nrow(out)]
   if (length(unknown)) stop(sprintf("There is no coefficient %s; there are %s.", enumerate(unknown[1L]), enumerate(rownames(out))), call. = FALSE)
   out[parm, , drop = FALSE]
@@ -143,9 +143,9 @@ confint.fullrank_regression <- function(object, parm, level = 0.95, ...) {
 
 #' @rdname coef.fullrank_regression
 #' @exportS3Method rstantools::posterior_interval fullrank_regression
-posterior_interval.fullrank_regression <- function(object, prob = 0.9, ...) {
-  out <- confint.fullrank_regression(object, level = check_number(prob, "prob", 0, 1, open = TRUE))
-  colnames(out) <- percent_names(c((1 - prob) / 2, (1 + prob) / 2))
+posterior_interval.fullrank_regression <- function(object, prob = 0.9, pars = NULL, ...) {
+  out <- confint.fullrank_regression(object, pars, check_number(prob, "prob", 0, 1, open = TRUE))
+  colnames(out) <- percent_names(central_probs(prob))
   out
 }
 

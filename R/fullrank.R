@@ -272,7 +272,8 @@ update.fullrank_fit <- function(object, formula. = NULL, ..., steps = NULL, max_
   }
   if (any(!nzchar(argument_tags(...)))) stop("update() takes a model by place; its other arguments need their names, as in data = list(...).", call. = FALSE)
   if (!is.null(formula.) && !is_outside(object$compiled) && !inherits(formula., "fullrank_model")) stop("`formula.` must be a model, made by model({ ... }).", call. = FALSE)
-  if (is_outside(object$compiled) && is.null(formula.)) needs_data(object$compiled)
+  # without its data a model would be fitted with what was observed as latent
+  if (if (is_outside(object$compiled)) is.null(formula.) else !"data" %in% names(changed)) needs_data(object$compiled)
   s <- object$settings
   args <- list(x = if (is.null(formula.)) object$model else formula., data = object$data, init = s$init, init_scale = s$init_scale, optimizer = object$optimizer,
                steps = if (missing(steps)) s$steps else steps, max_steps = max_steps, particles = object$particles, seed = s$seed,

@@ -27,17 +27,25 @@ judged_weights <- function(x) {
 
 weights_are_flat <- function(found) isTRUE(found$log_weight_sd < flat_weights_sd)
 
+# Whether weights with these diagnostics can correct draws; of a guide that no fit has judged nothing is known against it.
+correctable <- function(found) is.null(found) || weights_are_flat(found) || isTRUE(found$khat <= 0.7)
+
 check_correctable <- function(found) {
-  if (is.null(found) || weights_are_flat(found) || isTRUE(found$khat <= 0.7)) return(invisible())
+  if (correctable(found)) return(invisible())
   stop(sprintf("Importance sampling cannot correct this fit: k-hat is %s, and above 0.7 a few draws carry all the weight.",
                if (isTRUE(is.finite(found$khat))) formatC(found$khat, digits = 2, format = "f") else "not available"),
        "\n  The guide does not reach all of the posterior. Use importance = FALSE and read the answer as approximate, or",
        "\n  state the model so that its posterior is closer to a Normal (for a hierarchy, standardised effects).", call. = FALSE)
 }
 
-smoothed_weights <- function(log_weights, found) {
+relative_weights <- function(log_weights) {
   w <- exp(log_weights - max(log_weights[is.finite(log_weights)]))
   w[is.nan(w)] <- 0
+  w
+}
+
+smoothed_weights <- function(log_weights, found) {
+  w <- relative_weights(log_weights)
   if (weights_are_flat(found)) w else pareto_smooth(w)$w
 }
 

@@ -11,7 +11,7 @@
 #'     4,000 draws elsewhere. The line below each is its central interval of 90 percent, the dot its median; the thin line is the prior that the site's statement
 #'     gives, averaged over the priors of what it depends on.
 #'   * "correlation": of the unconstrained coordinates, as in [correlation()], with lines between sites.
-#'   * "pairs": draws of the unconstrained coordinates, resampled by their importance weights, under the ellipses that hold 50 and 95 percent of the fitted Normal; above the diagonal the
+#'   * "pairs": draws of the unconstrained coordinates, resampled by their importance weights where k-hat allows it, under the ellipses that hold 50 and 95 percent of the fitted Normal; above the diagonal the
 #'     correlation of the Normal and, in brackets, of these draws. Where the two differ, so do the Normal and the posterior.
 #'   * "weights": log p(z) - log q(z) of the 1,000 fresh draws that judged the fit (250 where these hardly vary), and their largest ratios, by rank, before (dots) and after (line) Pareto smoothing. A line that stays low
 #'     means that no few draws carry the weight.
@@ -104,7 +104,9 @@ plot_trace <- function(fit, xlab = "step", ylab = "", main = "ELBO", ylim = NULL
   graphics::lines(blocks$step, blocks$elbo, col = ink[["main"]], lwd = 1.5)
   if (nrow(blocks) <= 20L) graphics::points(blocks$step, blocks$elbo, pch = 16, cex = 0.7, col = ink[["main"]])
   if (blocks$elbo[1L] < ylim[1L]) {
-    graphics::mtext(paste(" from", format(signif(blocks$elbo[1L], 4), big.mark = ",")), side = 1, line = -1, adj = 0, cex = 0.65, col = ink[["main"]])
+    u <- graphics::par("usr")
+    graphics::text(u[1L], u[3L] + 0.02 * (u[4L] - u[3L]), paste(" from", format(signif(blocks$elbo[1L], 4), big.mark = ",")), adj = c(0, 0),
+                   cex = 0.75, col = ink[["main"]])
   }
   if (isTRUE(is.finite(fit$elbo))) {
     graphics::abline(h = fit$elbo, col = ink[["mark"]], lty = 2)
@@ -124,7 +126,7 @@ mark_phases <- function(phases) {
   for (k in which(at < u[2L] - near & c(phases$step[-1L], Inf) > u[1L])) {
     if (at[k] - last < near) next
     last <- at[k]
-    graphics::text(last, u[3L] + 0.06 * (u[4L] - u[3L]), phases$phase[k], srt = 90, adj = c(0, 1.2), cex = 0.65, col = "grey40")
+    graphics::text(last, u[3L] + 0.1 * (u[4L] - u[3L]), phases$phase[k], srt = 90, adj = c(0, 1.2), cex = 0.65, col = "grey40")
   }
 }
 

@@ -59,14 +59,14 @@ marginal_index <- function(parts) {
   do.call(rbind, blocks)
 }
 
-# Positions of `pars`: the first so many, or names of elements and sites.
-chosen_labels <- function(labels, sites, pars, what) {
+# Positions of `pars` (or what the argument is called): the first so many, or names of elements and sites.
+chosen_labels <- function(labels, sites, pars, what, argument = "pars") {
   if (is.null(pars)) return(seq_along(labels))
   if (is.numeric(pars)) return(seq_len(min(check_number(pars, "pars", 1, whole = TRUE), length(labels))))
   if (!is.character(pars) || !length(pars)) stop("`pars` must be a number of parameters, or their names.", call. = FALSE)
   unknown <- setdiff(pars, c(labels, sites))
   if (length(unknown)) {
-    stop(paste(c(sprintf("`pars` names `%s`, which is no %s of the fit.", unknown[1L], what), nearest_hint(unknown[1L], c(labels, sites)),
+    stop(paste(c(sprintf("`%s` names `%s`, which is no %s of the fit.", argument, unknown[1L], what), nearest_hint(unknown[1L], c(labels, sites)),
                  sprintf("Its sites are %s.", enumerate(unique(sites)))), collapse = " "), call. = FALSE)
   }
   unique(unlist(lapply(pars, function(p) which(labels == p | sites == p))))

@@ -7,7 +7,7 @@ plot_pairs <- function(fit, pars, seed, draws = 600L) {
   at <- chosen_labels(names, sites, if (is.null(pars)) 5 else pars, "coordinate")
   most <- 12L
   if (length(at) > most) at <- at[seq_len(most)]
-  z <- importance_pool(g, draws, seed)
+  z <- importance_pool(fit, g, draws, seed)
   drawn <- list(loc = g$loc[at], covariance = covariance(g)[at, at, drop = FALSE], draws = z$z[, at, drop = FALSE], corrected = z$corrected, khat = z$khat)
   colnames(drawn$draws) <- names[at]
   p <- length(at)
@@ -23,23 +23,16 @@ plot_pairs <- function(fit, pars, seed, draws = 600L) {
   drawn
 }
 
-# n rows of z: resampled by importance weights where these can correct, otherwise as they are.
-importance_pool <- function(g, n, seed) {
+# n rows of z: resampled by importance weights where these can correct, by the same judgement as for draws(); otherwise as they are.
+importance_pool <- function(fit, g, n, seed) {
   eps <- draw_eps(10L * n, length(g$loc), check_number(seed, "seed", 0, 2^53, whole = TRUE))
   z <- sample_guide(g, eps)
   log_weights <- log_weights(g, eps)
   found <- importance_diagnostics(log_weights)
-  flat <- found$log_weight_sd < flat_weights_sd
-  if (!flat && !isTRUE(found$khat <= 0.7)) return(list(z = z[seq_len(n), , drop = FALSE], corrected = FALSE, khat = found$khat))
-  w <- relative_weights(log_weights)
-  if (!flat) w <- pareto_smooth(w)$w
+  bad <- Filter(Negate(correctable), list(judged_weights(fit), found))
+  if (length(bad)) return(list(z = z[seq_len(n), , drop = FALSE], corrected = FALSE, khat = bad[[1L]]$khat))
+  w <- smoothed_weights(log_weights, found)
   list(z = z[systematic_resample(w, n, 0.5), , drop = FALSE], corrected = TRUE, khat = found$khat)
-}
-
-relative_weights <- function(log_weights) {
-  w <- exp(log_weights - max(log_weights[is.finite(log_weights)]))
-  w[is.nan(w)] <- 0
-  w
 }
 
 pair_limits <- function(drawn, j) {

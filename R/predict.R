@@ -89,12 +89,12 @@ expected_values <- function(object, at, values, type, dpar, new_levels, seed) {
   if (type == "link") v$eta else eval(reg$family$table$mean, v, asNamespace("stats")) + 0 * v$mu
 }
 
-# Draws in antithetic pairs: means of what is linear in z are exact.
+# Draws in antithetic pairs: means of what is linear in z are exact (of an odd number the last has no partner).
 paired_values <- function(object, draws, seed) {
-  draws <- check_number(draws, "draws", 2, .Machine$integer.max, whole = TRUE)
+  draws <- check_number(draws, "draws", 1, .Machine$integer.max, whole = TRUE)
   g <- checked_guide(object)
   eps <- draw_eps(ceiling(draws / 2), length(g$loc), check_number(seed, "seed", 0, 2^53, whole = TRUE))
-  constrain_draws(g$compiled, sample_guide(g, rbind(eps, -eps)))
+  constrain_draws(g$compiled, sample_guide(g, rbind(eps, -eps)[seq_len(draws), , drop = FALSE]))
 }
 
 # Mean and standard deviation of the linear predictor in closed form; NULL when it is not a sum of coordinates.
@@ -235,7 +235,7 @@ simulate.fullrank_regression <- function(object, nsim = 1, seed = NULL, ...) {
 #' @param seed A whole number, or NULL: drawn from R's generator, so that `set.seed()` governs.
 #' @param transform Whether to apply the inverse link.
 #' @param prob Probability of the interval.
-#' @param ... Not used.
+#' @param ... Other names of arguments, as brms and tidybayes have them: `ndraws`, `re_formula`, `allow_new_levels`.
 #' @return `posterior_predict()`: new observations (counts of successes for binomial families; categories as their numbers, with the
 #'   levels in attribute `levels`). `posterior_epred()`: expected responses (probabilities for binomial families; for categories an
 #'   array with a third dimension). `posterior_linpred()`: linear predictors. `log_lik()`: log densities of the observations. `predictive_error()`: observed minus

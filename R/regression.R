@@ -208,6 +208,7 @@ update.fullrank_regression <- function(object, formula. = NULL, ..., steps = NUL
   given <- as.list(match.call(expand.dots = FALSE)$...)
   if (is.null(formula.) && !length(given)) return(update.fullrank_fit(object, steps = steps, max_steps = max_steps, progress = progress, verbose = verbose))
   reg <- object$regression
+  if (!"data" %in% names(given)) needs_data(reg)
   formulas <- updated_formulas(object$formula, formula.)
   framed <- intersect(names(given), frame_arguments)
   values <- lapply(given[setdiff(names(given), framed)], eval, parent.frame())

@@ -12,7 +12,8 @@
 #' @param draws,seed How many replicates a model's observed sites are averaged over, and their seed.
 #' @param ... Not used.
 #' @return Data frames. `tidy()`: `term`, `estimate` (posterior mean), `std.error` (posterior standard deviation) and, on request, `conf.low` and `conf.high`; for a
-#'   regression `effect` before them. `glance()`: one row with `status`, `elbo`, `elbo_se`, `gap`, `khat`, `steps`, `seconds` and `nobs`; for a regression also `sigma`.
+#'   regression `effect` before them. `glance()`: one row with `status`, `elbo`, `elbo_se`, `gap`, `khat`, `steps`, `seconds` and `nobs`
+#'   (NA where the fit holds no observations); for a regression also `sigma`.
 #'   `augment()`: for a regression the data with `.fitted` (expected response), `.se.fit` and `.resid`; for a model a row an observation: `site`, `observation`, `.observed`, `.fitted` (mean of the replicates)
 #'   and `.resid`.
 #' @examplesIf requireNamespace("generics", quietly = TRUE)
@@ -61,25 +62,19 @@ tidy_rows <- function(table, conf.int, conf.level, interval) {
   conf.level <- check_number(conf.level, "conf.level", 0, 1, open = TRUE)
   out <- data.frame(term = table$variable, estimate = table$mean, std.error = table$sd, stringsAsFactors = FALSE)
   if (!conf.int) return(out)
-  q <- interval(c((1 - conf.level) / 2, (1 + conf.level) / 2))
+  q <- interval(central_probs(conf.level))
   out$conf.low <- q[, 1L]
   out$conf.high <- q[, 2L]
   out
-}
-
-# Quantiles of all scalars that vary, in the order of the summary: one a row.
-site_interval <- function(fit, probs) {
-  g <- checked_guide(fit)
-  do.call(rbind, unname(Map(function(q, part) t(q)[part_varies(part), , drop = FALSE], quantile_matrices(g, probs, 1), output_parts(g$compiled))))
 }
 
 #' @rdname tidy.fullrank_fit
 #' @exportS3Method generics::glance fullrank_fit
 glance.fullrank_fit <- function(x, ...) {
   no_extra_arguments("glance", ...)
-  observed <- length(x$compiled$observed) > 0L
+  count <- tryCatch(nobs(x), error = function(e) NA_integer_)
   data.frame(status = x$status, elbo = x$elbo, elbo_se = x$elbo_se, gap = x$gap, khat = x$khat, steps = x$steps, seconds = x$seconds,
-             nobs = if (observed) nobs(x) else 0L, stringsAsFactors = FALSE)
+             nobs = count, stringsAsFactors = FALSE)
 }
 
 #' @rdname tidy.fullrank_fit

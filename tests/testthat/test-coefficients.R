@@ -127,6 +127,24 @@ test_that("rstantools' generics have methods", {
   expect_identical(rstantools::posterior_predict(fit, draws = 3), a)
 })
 
+test_that("the names that brms and tidybayes have for arguments are taken for ours, NULL as not given", {
+  fit <- regression_fit("poisson")
+  d <- grouped_counts()[1:4, ]
+  for (f in list(posterior_predict.fullrank_regression, posterior_epred.fullrank_regression, posterior_linpred.fullrank_regression)) {
+    want <- f(fit, newdata = d, draws = 6, re.form = NA, seed = 2)
+    expect_identical(f(fit, newdata = d, ndraws = 6, re_formula = NA, seed = 2), want)
+    expect_identical(dim(f(fit, newdata = d, ndraws = NULL, re_formula = NULL)), c(1000L, 4L))
+    new <- transform(d, g = "new")
+    expect_identical(dim(f(fit, newdata = new, ndraws = 3, allow_new_levels = TRUE)), c(3L, 4L))
+    expect_error(f(fit, newdata = new, ndraws = 3), "allow.new.levels")
+  }
+  expect_identical(predict(fit, d, re_formula = NA), predict(fit, d, re.form = NA))
+  expect_identical(draws(fit, ndraws = 3, seed = 1), draws(fit, n = 3, seed = 1))
+  expect_error(posterior_predict.fullrank_regression(fit, draws = 5, ndraws = 6), "has got `draws` twice: `ndraws` is another name of it")
+  expect_error(posterior_predict.fullrank_regression(fit, ndraws = 5, drwas = 6), "has no argument `drwas` here")
+  expect_error(fitted(fit, ndraws = 5), "has no argument `ndraws` here")
+})
+
 test_that("print says what the model is", {
   for (name in names_of_fits) {
     expect_output(print(regression_fit(name)), "Population effects:", label = name)

@@ -150,7 +150,7 @@ test_that("bad arguments", {
   expect_error(draws(fit, 2, seed = NA), "`seed`")
 })
 
-test_that("summarise_draws, rvars and tidybayes take a fit as it is", {
+test_that("summarise_draws and rvars take a fit as it is", {
   s <- posterior::summarise_draws(posterior::as_draws(fit, n = 2000, seed = 1), "mean", "sd")
   x <- unclass(draws(fit, 2000, seed = 1))
   expect_equal(s$mean, unname(colMeans(x)))
@@ -158,11 +158,57 @@ test_that("summarise_draws, rvars and tidybayes take a fit as it is", {
   r <- posterior::as_draws_rvars(fit, n = 50, seed = 1)
   expect_identical(dim(r$A), c(2L, 2L))
   expect_equal(unname(posterior::draws_of(r$A)[, 2, 1]), unname(unclass(draws(fit, 50, seed = 1))[, "A[2,1]"]))
+})
+
+# Not among the suggested packages, because it needs many more; CI installs it.
+tidybayes <- function(name) {
   skip_if_not_installed("tidybayes")
-  # not among the suggested packages, because it needs many more; CI installs it
-  t <- getExportedValue("tidybayes", "spread_draws")(fit, theta[i], ndraws = 20, seed = 1)
-  expect_identical(length(unique(t$i)), 2L)
-  expect_gt(nrow(t), 0)
+  getExportedValue("tidybayes", name)
+}
+
+test_that("tidybayes takes the draws of a fit by name and index", {
+  set.seed(4)
+  t <- tidybayes("spread_draws")(fit, mu, theta[i], A[k, l])
+  set.seed(4)
+  x <- unclass(draws(fit))
+  expect_identical(nrow(t), 1000L * 2L * 4L)
+  for (i in 1:2) for (k in 1:2) for (l in 1:2) {
+    at <- t[t$i == i & t$k == k & t$l == l, ]
+    expect_identical(at$theta[order(at$.draw)], unname(x[, sprintf("theta[%d]", i)]))
+    expect_identical(at$A[order(at$.draw)], unname(x[, sprintf("A[%d,%d]", k, l)]))
+    expect_identical(at$mu[order(at$.draw)], unname(x[, "mu"]))
+  }
+  set.seed(4)
+  g <- tidybayes("gather_draws")(fit, lev[place])
+  expect_identical(g$.value[g$place == "south, west"], unname(x[, "lev[south, west]"]))
+})
+
+test_that("tidybayes adds draws of predictions to new rows", {
+  reg <- regression_fit("poisson")
+  d <- grouped_counts()[c(3, 50, 170), ]
+  generic <- list(epred = posterior_epred.fullrank_regression, linpred = posterior_linpred.fullrank_regression,
+                  predicted = posterior_predict.fullrank_regression)
+  for (name in names(generic)) {
+    for (re_formula in list(NULL, NA)) {
+      t <- tidybayes(sprintf("add_%s_draws", name))(d, reg, ndraws = 40, seed = 7, re_formula = re_formula)
+      set.seed(7)
+      want <- generic[[name]](reg, newdata = d, draws = 40, re.form = re_formula)
+      value <- t[[c(epred = ".epred", linpred = ".linpred", predicted = ".prediction")[[name]]]]
+      for (row in 1:3) expect_equal(value[t$.row == row], unname(want[, row]), label = paste(name, row))
+      expect_identical(t$x[t$.row == 2], rep(d$x[2], 40))
+    }
+  }
+  ordinal <- regression_fit("ordinal")
+  t <- tidybayes("add_epred_draws")(MASS::housing[1:2, ], ordinal, ndraws = 10, seed = 7)
+  set.seed(7)
+  want <- posterior_epred.fullrank_regression(ordinal, newdata = MASS::housing[1:2, ], draws = 10)
+  expect_identical(levels(t$.category), c("Low", "Medium", "High"))
+  expect_equal(t$.epred[t$.row == 2 & t$.category == "High"], unname(want[, 2, "High"]))
+  t <- tidybayes("add_predicted_draws")(MASS::housing[1:2, ], ordinal, ndraws = 10, seed = 7)
+  expect_identical(levels(t$.prediction), c("Low", "Medium", "High"))
+  r <- tidybayes("add_epred_rvars")(d, reg, ndraws = 40, seed = 7)
+  set.seed(7)
+  expect_equal(mean(r$.epred), unname(colMeans(posterior_epred.fullrank_regression(reg, newdata = d, draws = 40))), ignore_attr = TRUE)
 })
 
 test_that("bayesplot takes the draws as they are", {

@@ -117,6 +117,27 @@ test_that("pairs are resampled towards the posterior, under the Normal's ellipse
   if (!shown$corrected) expect_true(is.na(shown$khat) || shown$khat > 0.7)
 })
 
+test_that("pairs are corrected by the same judgement as draws", {
+  judged <- within_state(known_fit(model({ x ~ normal(0, 1, dim = 2) }), list(), c(0.1, 0), diag(1.1, 2)))
+  judged[c("khat", "log_weight_sd")] <- c(0.61, 0.5)
+  expect_true(drawn(judged, type = "pairs")$corrected)
+  judged$khat <- 0.83
+  expect_error(draws(judged, importance = TRUE), "k-hat is 0.83")
+  shown <- drawn(judged, type = "pairs")
+  expect_false(shown$corrected)
+  expect_identical(shown$khat, 0.83)
+})
+
+test_that("pairs() is the picture of pairs, the numbers and all", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  shown <- pairs(fit, pars = c("mu", "theta"), seed = 2)
+  expect_identical(shown, drawn(fit, type = "pairs", pars = c("mu", "theta"), seed = 2))
+  expect_identical(names(shown$loc), c("mu", paste0("theta[", 1:3, "]")))
+  expect_identical(unname(shown$loc), loc[c(1, 3:5)])
+  expect_equal(unname(shown$covariance), S[c(1, 3:5), c(1, 3:5)], tolerance = 1e-12)
+})
+
 test_that("weights are those that judged the fit", {
   natural <- fullrank(model({ a ~ normal(0, 1); s ~ half_normal(1); y ~ normal(a, s) }), list(y = c(1, 2, 4)), seed = 1)
   shown <- drawn(natural, type = "weights")

@@ -39,7 +39,7 @@ test_that("posterior_predict of a model has a column an element of its observed 
   expect_identical(rstantools::posterior_predict(fit, 5, "Y", seed = 3), rstantools::posterior_predict(fit, 5, seed = 3)[, 3:6])
   expect_equal(unname(rstantools::posterior_predict(fit, 5, "y", seed = 3)), unname(simulate(fit, 5, seed = 3)$y))
   expect_error(rstantools::posterior_predict(fit, sites = "z"), "`z` is no observed site")
-  expect_error(rstantools::posterior_predict(fit, ndraws = 5), "no argument `ndraws` here. What other packages call `ndraws` is `draws` here", fixed = TRUE)
+  expect_identical(rstantools::posterior_predict(fit, ndraws = 5, seed = 3), rstantools::posterior_predict(fit, 5, seed = 3))
 })
 
 test_that("of a regression", {

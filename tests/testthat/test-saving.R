@@ -121,7 +121,10 @@ test_that("without its data a fit of a model has the same draws and summaries, a
   expect_identical(as.data.frame(summary(fit)), as.data.frame(summary(whole)))
   expect_identical(vcov(fit), vcov(whole))
   expect_identical(utils::capture.output(print(fit))[-(1:3)], utils::capture.output(print(whole))[-(1:3)])
-  for (needs in list(function() elbo(fit), function() update(fit), function() simulate(fit), function() nobs(fit), function() draws(fit, importance = TRUE))) {
+  # to fit again without the data would be to fit the prior, the observed sites among the latents
+  again <- list(function() update(fit), function() update(fit, seed = 2), function() update(fit, m), function() update(fit, optimizer = adam(), steps = 3))
+  needing <- list(function() elbo(fit), function() simulate(fit), function() nobs(fit), function() draws(fit, importance = TRUE))
+  for (needs in c(again, needing)) {
     expect_error(needs(), "keep_data = FALSE, and this needs its data: fit again with update\\(fit, data")
   }
   expect_identical(update(fit, data = data, keep_data = TRUE, keep = "ratio")$guide$loc, whole$guide$loc)
@@ -145,7 +148,14 @@ test_that("without its data a regression still predicts new rows", {
   expect_identical(prior_summary(fit), prior_summary(whole))
   expect_identical(nobs(fit), 32L)
   expect_identical(utils::capture.output(print(fit))[-(1:3)], utils::capture.output(print(whole))[-(1:3)])
-  for (needs in list(function() fitted(fit), function() residuals(fit), function() model.frame(fit), function() update(fit, . ~ . + hp))) expect_error(needs())
+  for (needs in list(function() fitted(fit), function() residuals(fit), function() model.frame(fit))) expect_error(needs(), "keep_data = FALSE")
+  # not with objects that happen to have the columns' names either
+  local({
+    list2env(mtcars, environment())
+    expect_error(update(fit, . ~ . + hp), "keep_data = FALSE")
+    expect_error(update(fit, seed = 2), "keep_data = FALSE")
+  })
+  expect_identical(coef(update(fit, data = mtcars, seed = 1)), coef(whole))
   expect_error(predict(fit), "keep_data = FALSE")
   expect_lt(length(serialize(fit$compiled, NULL)), length(serialize(whole$compiled, NULL)))
   grouped <- fullrank(y ~ x + (1 + x | g), data = grouped_counts(), family = poisson(), seed = 1, steps = 20, keep_data = FALSE)

@@ -54,6 +54,11 @@ test_that("glance has a row", {
   own <- generics::glance(short_fit(model({ a ~ normal(0, 1); y ~ normal(a, 1) }), list(y = c(1, 2, 3))))
   expect_identical(own$nobs, 3L)
   expect_identical(own$status, "fixed_steps")
+  # a fit that holds no observations
+  expect_identical(generics::glance(short_fit(model({ a ~ normal(0, 1) })))$nobs, NA_integer_)
+  lean <- short_fit(model({ a ~ normal(0, 1); y ~ normal(a, 1) }), list(y = c(1, 2, 3)), keep_data = FALSE)
+  expect_identical(generics::glance(lean)$nobs, NA_integer_)
+  expect_identical(generics::glance(fullrank(mpg ~ wt, mtcars, keep_data = FALSE, steps = 3, seed = 1))$nobs, 32L)
 })
 
 test_that("augment adds what predict() and residuals() say", {
