@@ -22,10 +22,12 @@ run <- function(fit, name, intercept, b, ...) {
 by_rstanarm <- list(
   linear = function(name) run(stan_glm, name, c(20, 10), 5, family = gaussian(), prior_aux = exponential(0.2, autoscale = FALSE)),
   logistic = function(name) run(stan_glm, name, c(0, 2.5), 2, family = binomial()),
+  logistic_factors = function(name) run(stan_glm, name, c(0, 10), 10, family = binomial()),
   poisson = function(name) run(stan_glm, name, c(0, 5), 1, family = poisson()),
   negbinomial = function(name) run(stan_glm, name, c(0, 2.5), 1, family = neg_binomial_2(), prior_aux = exponential(0.5, autoscale = FALSE)),
   gaussian_groups = function(name) run(stan_glmer, name, c(300, 100), 20, family = gaussian(), prior_aux = exponential(0.02, autoscale = FALSE), prior_covariance = covariance(1)),
   logistic_groups = function(name) run(stan_glmer, name, c(0, 2.5), 2, family = binomial(), prior_covariance = covariance(1)),
+  binary_groups = function(name) run(stan_glmer, name, c(0, 10), 10, family = binomial(), prior_covariance = covariance(1)),
   poisson_groups = function(name) run(stan_glmer, name, c(0, 2.5), 1, family = poisson(), prior_covariance = covariance(1)),
   poisson_slopes = function(name) run(stan_glmer, name, c(0, 2.5), 1, family = poisson(), prior_covariance = covariance(1)),
   beta = function(name) run(stan_betareg, name, c(0, 2.5), 5, link = "logit", prior_phi = exponential(0.05, autoscale = FALSE))

@@ -1,5 +1,5 @@
-/* dense_blocked.c: see dense_blocked.h. Of b, DEPTH rows of PANELS panels are packed at a time, of a as many columns of ROWS rows: 64 kB each,
- * so that the innermost product reads one panel from the first cache and a from the second (Goto and van de Geijn 2008). */
+/* dense_blocked.c: see dense_blocked.h. Of b, DEPTH rows of PANELS panels are packed at a time, which the first caches hold while rows of a stream by
+ * (Goto and van de Geijn 2008). */
 #ifndef USE_FC_LEN_T
 #define USE_FC_LEN_T
 #endif
@@ -15,7 +15,7 @@
 #define PANEL 32  /* columns at once */
 #define PANELS 2
 #define DEPTH 128
-#define ROWS 64
+#define ROWS 64   /* of a that all panels read before the next */
 #define BLOCK 64  /* rows of a diagonal block */
 
 #define FR_EACH_SOURCE "dense_blocked_kernels.h"
@@ -24,23 +24,6 @@
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
 /* ---- products ---- */
-
-/* f a for `rows` rows (TILE by TILE, the last one filled up with zeros) and `depth` columns: [tile][depth][TILE] */
-static void pack_rows(size_t rows, size_t depth, double f, fr_strided a, double *out)
-{
-  const size_t filled = (rows + TILE - 1) / TILE * TILE;
-  for (size_t i = rows; i < filled; i++)
-    for (size_t k = 0; k < depth; k++) out[(i / TILE * depth + k) * TILE + i % TILE] = 0.0;
-  if (a.row == 1) {
-    for (size_t k = 0; k < depth; k++)
-      for (size_t i = 0; i < rows; i++) out[(i / TILE * depth + k) * TILE + i % TILE] = f * a.x[i + k * a.col];
-    return;
-  }
-  for (size_t i = 0; i < rows; i++) {
-    double *to = out + i / TILE * depth * TILE + i % TILE;
-    for (size_t k = 0; k < depth; k++) to[k * TILE] = f * a.x[i * a.row + k];
-  }
-}
 
 /* b for `depth` rows and `cols` columns (filled up to PANEL): [depth][PANEL]; returns whether any entry is not zero */
 static int pack_panel(size_t depth, size_t cols, fr_strided b, double *out)
@@ -57,44 +40,42 @@ static int pack_panel(size_t depth, size_t cols, fr_strided b, double *out)
   return any;
 }
 
-/* c += the packed rows times a packed panel. first_row, first_k: of the packed part in a. */
-static void add_rows(size_t rows, size_t first_row, size_t depth, size_t first_k, enum fr_zeros zeros, const double *a, const double *panel,
-                     size_t cols, double *c, size_t ldc)
+/* c += f times rows of a times a packed panel; row and k: where these begin in a, for its zeros. */
+static void add_rows(size_t rows, size_t row, size_t depth, size_t k, double f, fr_strided a, enum fr_zeros zeros, const double *panel, size_t cols,
+                     double *c, size_t ldc)
 {
+  const size_t whole = cols / FR_LANES * FR_LANES;
   _Alignas(64) double sum[TILE * PANEL];
   for (size_t i = 0; i < rows; i += TILE) {
-    const size_t row = first_row + i;
+    const size_t some = smaller(TILE, rows - i);
     size_t from = 0, to = depth;
-    if (zeros == FR_ZEROS_ABOVE) to = row + TILE > first_k ? smaller(depth, row + TILE - first_k) : 0;
-    if (zeros == FR_ZEROS_BELOW) from = row > first_k ? row - first_k : 0;
+    if (zeros == FR_ZEROS_ABOVE) to = row + i + TILE > k ? smaller(depth, row + i + TILE - k) : 0;
+    if (zeros == FR_ZEROS_BELOW) from = row + i > k ? row + i - k : 0;
     if (from >= to) continue;
-    FR_CALL_ISA(tile, (to - from, a + i * depth + from * TILE, panel + from * PANEL, sum));
-    for (size_t r = 0; r < smaller(TILE, rows - i); r++) {
-      const size_t whole = cols / FR_LANES * FR_LANES;
-      FR_CALL_ISA(add, (whole, sum + r * PANEL, c + (i + r) * ldc));
-      for (size_t j = whole; j < cols; j++) c[(i + r) * ldc + j] += sum[r * PANEL + j];
+    FR_CALL_ISA(tile, (some, to - from, a.x + i * a.row + from * a.col, a.row, a.col, panel + from * PANEL, sum));
+    for (size_t r = 0; r < some; r++) {
+      FR_CALL_ISA(add, (whole, f, sum + r * PANEL, c + (i + r) * ldc));
+      for (size_t j = whole; j < cols; j++) c[(i + r) * ldc + j] += f * sum[r * PANEL + j];
     }
   }
 }
 
 void fr_blocked_multiply_add(size_t rows, size_t depth, size_t cols, double f, fr_strided a, enum fr_zeros zeros, fr_strided b, double *c, size_t ldc)
 {
-  _Alignas(64) double panel[PANELS][DEPTH * PANEL], packed[ROWS * DEPTH];
+  _Alignas(64) double panel[PANELS][DEPTH * PANEL];
   for (size_t j = 0; j < cols; j += PANELS * PANEL)
     for (size_t k = 0; k < depth; k += DEPTH) {
       const size_t some = smaller(DEPTH, depth - k);
-      int used[PANELS] = {0}, any = 0;
+      int used[PANELS] = {0};
       for (size_t p = 0; p < PANELS && j + p * PANEL < cols; p++) {
         const fr_strided part = {b.x + k * b.row + (j + p * PANEL) * b.col, b.row, b.col};
         used[p] = pack_panel(some, smaller(PANEL, cols - j - p * PANEL), part, panel[p]);
-        any |= used[p];
       }
-      const size_t begin = zeros == FR_ZEROS_ABOVE ? k / ROWS * ROWS : 0, end = zeros == FR_ZEROS_BELOW ? smaller(rows, k + some) : rows;
-      for (size_t i = begin; any && i < end; i += ROWS) {
-        const size_t here = smaller(ROWS, rows - i);
-        pack_rows(here, some, f, (fr_strided){a.x + i * a.row + k * a.col, a.row, a.col}, packed);
+      const size_t begin = zeros == FR_ZEROS_ABOVE ? k / TILE * TILE : 0, end = zeros == FR_ZEROS_BELOW ? smaller(rows, k + some) : rows;
+      for (size_t i = begin; i < end; i += ROWS) {
+        const fr_strided part = {a.x + i * a.row + k * a.col, a.row, a.col};
         for (size_t p = 0; p < PANELS; p++)
-          if (used[p]) add_rows(here, i, some, k, zeros, packed, panel[p], smaller(PANEL, cols - j - p * PANEL), c + i * ldc + j + p * PANEL, ldc);
+          if (used[p]) add_rows(smaller(ROWS, end - i), i, some, k, f, part, zeros, panel[p], smaller(PANEL, cols - j - p * PANEL), c + i * ldc + j + p * PANEL, ldc);
       }
     }
 }

@@ -6,9 +6,12 @@
 #define VECS 2
 #endif
 
-/* sum (TILE x PANEL) = a b for a packed as [depth][TILE] and b as [depth][PANEL] */
-FR_FN void FR_NAME(tile)(size_t depth, const double *a, const double *b, double *sum)
+/* sum (TILE x PANEL) = a b for `rows` rows of a (strides row and col; of fewer than TILE the first stands in for the others) and b as [depth][PANEL] */
+FR_FN void FR_NAME(tile)(size_t rows, size_t depth, const double *a, size_t row, size_t col, const double *b, double *sum)
 {
+  const double *p[TILE];
+  FR_UNROLL
+  for (size_t r = 0; r < TILE; r++) p[r] = a + (r < rows ? r : 0) * row;
   for (size_t first = 0; first < PANEL; first += VECS * FR_VL) {
     fr_vec s[TILE * VECS];
     FR_UNROLL
@@ -19,7 +22,7 @@ FR_FN void FR_NAME(tile)(size_t depth, const double *a, const double *b, double 
       for (int v = 0; v < VECS; v++) at[v] = FR_LOAD(b + k * PANEL + first + (size_t)(v * FR_VL));
       FR_UNROLL
       for (int r = 0; r < TILE; r++) {
-        const fr_vec entry = FR_SPLAT(a[k * TILE + (size_t)r]);
+        const fr_vec entry = FR_SPLAT(p[r][k * col]);
         FR_UNROLL
         for (int v = 0; v < VECS; v++) s[r * VECS + v] = fr_fma(entry, at[v], s[r * VECS + v]);
       }
@@ -32,10 +35,10 @@ FR_FN void FR_NAME(tile)(size_t depth, const double *a, const double *b, double 
   }
 }
 
-/* c += x, n a multiple of 8 */
-FR_FN void FR_NAME(add)(size_t n, const double *x, double *c)
+/* c += f x, n a multiple of 8 */
+FR_FN void FR_NAME(add)(size_t n, double f, const double *x, double *c)
 {
-  for (size_t j = 0; j < n; j += FR_VL) FR_STORE(c + j, FR_LOAD(c + j) + FR_LOAD(x + j));
+  for (size_t j = 0; j < n; j += FR_VL) FR_STORE(c + j, fr_fma(FR_SPLAT(f), FR_LOAD(x + j), FR_LOAD(c + j)));
 }
 
 #undef VECS

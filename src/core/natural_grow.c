@@ -5,6 +5,7 @@
  * K(p, q) over q < p, the h_p are martingale differences at the optimum, and U = sum h_p / (P (P - 1)). */
 #include "natural_parts.h"
 
+#include "dense_blocked.h"
 #include "rng.h"
 
 #define FIRST_PAIRS 100
@@ -46,13 +47,6 @@ static void lay_out(int d, double *work, grow_batch *g)
 
 static double *chunk_work(int d, const grow_batch *g) { return g->turned + (size_t)d * (size_t)fr_width(2 * FR_NATURAL_PAIRS); }
 
-static double column_dot(int d, size_t ld, const double *x, int p, const double *y, int q)
-{
-  double sum = 0.0;
-  for (size_t j = 0; j < (size_t)d; j++) sum += x[j * ld + (size_t)p] * y[j * ld + (size_t)q];
-  return sum;
-}
-
 static void whiten(const fr_natural *state, grow_batch *g)
 {
   const size_t ld = g->chunk.ld, kept = (size_t)g->chunk.kept, lanes = (kept + FR_LANES - 1) / FR_LANES * FR_LANES;
@@ -65,23 +59,37 @@ static void whiten(const fr_natural *state, grow_batch *g)
     for (size_t p = 0; p < kept; p++) g->b[j * ld + p] += g->chunk.e[j * ld + p];
 }
 
-/* h of each pair of the chunk: against those of earlier chunks by their sums, within the chunk one by one. */
+/* out (P x P) = x'y, of the first P columns */
+static void gram(int d, int P, size_t ld, const double *x, const double *y, double *out)
+{
+  const size_t p = (size_t)P;
+  memset(out, 0, p * p * sizeof(double));
+  fr_blocked_multiply_add(p, (size_t)d, p, 1.0, (fr_strided){x, 1, ld}, FR_NO_ZEROS, (fr_strided){y, ld, 1}, out, p);
+}
+
+/* h of each pair of the chunk: against those of earlier chunks by their sums, within the chunk one by one. Adds up the ELBO, too. */
 static void add_products(int d, grow_batch *g)
 {
   const size_t n = (size_t)d, ld = g->chunk.ld;
   const int P = g->chunk.kept;
   const double *e = g->chunk.e;
-  double h[FR_NATURAL_PAIRS];
+  double h[FR_NATURAL_PAIRS], aa[FR_NATURAL_PAIRS * FR_NATURAL_PAIRS], bb[FR_NATURAL_PAIRS * FR_NATURAL_PAIRS];
+  double ee[FR_NATURAL_PAIRS * FR_NATURAL_PAIRS], be[FR_NATURAL_PAIRS * FR_NATURAL_PAIRS];
+  gram(d, P, ld, g->a, g->a, aa);
+  gram(d, P, ld, g->b, g->b, bb);
+  gram(d, P, ld, e, e, ee);
+  gram(d, P, ld, g->b, e, be);
   fr_dense_multiply(d, FR_FULL, g->M, P, ld, e, g->turned);
-  for (int p = 0; p < P; p++) h[p] = 0.25 * column_dot(d, ld, g->b, p, g->turned, p);
+  for (int p = 0; p < P; p++) h[p] = 0.0;
+  for (size_t j = 0; j < n; j++)
+    for (int p = 0; p < P; p++) h[p] += 0.25 * g->b[j * ld + (size_t)p] * g->turned[j * ld + (size_t)p] + g->a[j * ld + (size_t)p] * g->sum_a[j];
   fr_dense_multiply_transposed(d, FR_FULL, g->M, P, ld, e, g->turned);
+  for (size_t j = 0; j < n; j++)
+    for (int p = 0; p < P; p++) h[p] += 0.25 * g->b[j * ld + (size_t)p] * g->turned[j * ld + (size_t)p];
   for (int p = 0; p < P; p++) {
-    h[p] += 0.25 * column_dot(d, ld, g->b, p, g->turned, p);
-    for (size_t j = 0; j < n; j++) h[p] += g->a[j * ld + (size_t)p] * g->sum_a[j];
     for (int q = 0; q <= p; q++) {
-      const double loc = column_dot(d, ld, g->a, p, g->a, q);
-      const double factor = 0.25 * (column_dot(d, ld, g->b, p, g->b, q) * column_dot(d, ld, e, p, e, q) +
-                                    column_dot(d, ld, g->b, p, e, q) * column_dot(d, ld, e, p, g->b, q));
+      const double loc = aa[p * P + q];
+      const double factor = 0.25 * (bb[p * P + q] * ee[p * P + q] + be[p * P + q] * be[q * P + p]);
       if (q < p) {
         h[p] += loc + factor;
       } else {
@@ -91,6 +99,7 @@ static void add_products(int d, grow_batch *g)
     }
     g->sum_h += h[p];
     g->square_h += h[p] * h[p];
+    g->elbo += g->chunk.lp[p] + 0.5 * ee[p * P + p];
   }
 }
 
@@ -104,7 +113,6 @@ static int add_chunk(fr_natural *state, const fr_natural_spec *spec, int first, 
   if (status != FR_OK) return status;
   whiten(state, g);
   add_products(state->d, g);
-  for (int p = 0; p < chunk->kept; p++) g->elbo += chunk->lp[p] + 0.5 * column_dot(state->d, chunk->ld, chunk->e, p, chunk->e, p);
   for (size_t j = 0; j < n; j++)
     for (int p = 0; p < chunk->kept; p++) g->sum_a[j] += g->a[j * chunk->ld + (size_t)p];
   fr_dense_add_outer(state->d, chunk->kept, chunk->ld, g->b, chunk->e, g->M);

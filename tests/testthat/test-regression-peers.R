@@ -93,6 +93,7 @@ test_that("models with groups agree with lme4", {
     grouseticks = list(TICKS ~ YEAR + scale(HEIGHT) + (1 | BROOD) + (1 | LOCATION), lme4::grouseticks, poisson()),
     `grouseticks, nested` = list(TICKS ~ YEAR + (1 | LOCATION / BROOD), lme4::grouseticks, poisson()),
     InstEval = list(y ~ service + lectage + studage + (1 | dept), insteval, gaussian()),
+    `InstEval, crossed` = list(y ~ service + (1 | s) + (1 | d), droplevels(lme4::InstEval[1:1000, ]), gaussian()),
     epil = list(y ~ lbase * trt + lage + V4 + (1 | subject), epil(), poisson()),
     Penicillin = list(diameter ~ (1 | plate) + (1 | sample), lme4::Penicillin, gaussian()),
     Pastes = list(strength ~ (1 | batch / cask), lme4::Pastes, gaussian()),
