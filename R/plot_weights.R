@@ -10,7 +10,8 @@ plot_log_weights <- function(log_weights, fit) {
   finite <- log_weights[is.finite(log_weights)]
   if (length(finite) < 2L) return(empty_panel("no finite weights"))
   graphics::par(mar = c(3.4, 4.2, 2.8, 1), las = 1, mgp = c(2.2, 0.5, 0), bty = "l")
-  h <- graphics::hist(finite, breaks = 40, plot = FALSE)
+  half <- max(diff(range(finite)), 0.1) / 2 # weights that are all but equal stand within a tenth of a nat
+  h <- graphics::hist(finite, breaks = pretty(mean(range(finite)) + c(-half, half), 40), plot = FALSE)
   graphics::plot.default(NA, xlim = range(h$breaks), ylim = c(0, 1.08 * max(h$counts)), yaxs = "i", xlab = "log p(z) - log q(z)", ylab = "")
   panel_title("Draws by log weight")
   graphics::rect(h$breaks[-length(h$breaks)], 0, h$breaks[-1L], h$counts, col = ink[["fill"]], border = "white")

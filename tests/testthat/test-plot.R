@@ -147,6 +147,15 @@ test_that("weights are those that judged the fit", {
   expect_false(is.unsorted(-shown$ratios))
   w <- exp(natural$log_weights - max(natural$log_weights))
   expect_equal(shown$ratios[1], max(w) / sum(w))
+  # log weights that differ by rounding are one bar of the histogram, no wider than its neighbours
+  exact <- known_fit(model({ x ~ normal(0, 1) }), list(), 0, matrix(1))
+  exact[c("elbo", "log_weights")] <- list(-3, -3 + c(0, 1e-15, -1e-15, 0))
+  grDevices::pdf(NULL)
+  plot_log_weights(exact$log_weights, exact)
+  across <- diff(graphics::par("usr")[1:2])
+  grDevices::dev.off()
+  expect_gt(across, 0.1)
+  expect_lt(across, 0.2)
   none <- natural
   none$log_weights <- rep(-Inf, 1000)
   none$log_weight_sd <- Inf
