@@ -38,7 +38,9 @@ rough_values <- function(reg) {
   if (!any(vapply(reg$parts, function(part) length(part$groups) + length(part$at$smooths) > 0L, NA))) return(NULL)
   rough <- function(part, work) tryCatch(rough_fit(reg, part, work()), error = function(e) NULL)
   found <- unname(lapply(main_parts(reg), function(part) {
-    rough(part, function() switch(reg$family$name, categorical = working_category(reg, part$category), cumulative = working_order(reg), working_response(reg)))
+    rough(part, function() {
+      switch(reg$family$name, categorical = working_category(reg, part$category), cumulative = working_order(reg), working_response(reg))
+    })
   }))
   further <- if (!is.null(found[[1L]])) unname(lapply(Filter(function(part) part$dpar != "mu", reg$parts), function(part) {
     rough(part, function() working_parameter(reg, part$dpar, found[[1L]]))
@@ -136,8 +138,8 @@ working_order <- function(reg) {
   list(y = y, w = w, eta = 0 * y, free = FALSE, linearise = linearise, valid = valid, values = function() list(cutpoints = cutpoints))
 }
 
-# A parameter of the distribution on its link, the means and the other parameters being what the rough fit of the response has left: each step is
-# Newton's with the mean curvature of the rows, since that of a single one may be nothing.
+# A parameter of the distribution on its link, the means and the other parameters being what the rough fit of the response has left: each
+# step is Newton's with the mean curvature of the rows, since that of a single one may be nothing.
 working_parameter <- function(reg, name, found) {
   response <- reg$response
   dist <- family_dist(reg$family, !is.null(response$precision))

@@ -82,7 +82,8 @@ void fr_dense_product(int n, int shape, const double *a, const double *b, double
   const size_t N = (size_t)n;
   memset(c, 0, N * N * sizeof(double));
   if (n >= FR_BLOCKED_FROM) {
-    fr_blocked_multiply_add(N, N, N, 1.0, (fr_strided){a, N, 1}, shape == FR_LOWER ? FR_ZEROS_ABOVE : FR_NO_ZEROS, (fr_strided){b, N, 1}, c, N);
+    const enum fr_zeros zeros = shape == FR_LOWER ? FR_ZEROS_ABOVE : FR_NO_ZEROS;
+    fr_blocked_multiply_add(N, N, N, 1.0, (fr_strided){a, N, 1}, zeros, (fr_strided){b, N, 1}, c, N);
     return;
   }
   for (size_t i = 0; i < N; i++)
@@ -95,7 +96,8 @@ void fr_dense_cross(int n, int shape, const double *a, const double *b, double *
   const size_t N = (size_t)n;
   memset(c, 0, N * N * sizeof(double));
   if (n >= FR_BLOCKED_FROM) {
-    fr_blocked_multiply_add(N, N, N, 1.0, (fr_strided){a, 1, N}, shape == FR_LOWER ? FR_ZEROS_BELOW : FR_NO_ZEROS, (fr_strided){b, N, 1}, c, N);
+    const enum fr_zeros zeros = shape == FR_LOWER ? FR_ZEROS_BELOW : FR_NO_ZEROS;
+    fr_blocked_multiply_add(N, N, N, 1.0, (fr_strided){a, 1, N}, zeros, (fr_strided){b, N, 1}, c, N);
     return;
   }
   for (size_t j = 0; j < N; j++)

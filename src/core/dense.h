@@ -34,8 +34,8 @@ size_t fr_dense_work(int n);
 int fr_dense_cholesky(int n, double *a);
 /* The same, with eigenvalues raised to 1e-8 of the largest where a is not positive definite. */
 int fr_dense_cholesky_raised(int n, double *a, double *work);
-/* The lower factor of a or, where it is not positive definite, of a with more on its diagonal (as in Gill and Murray 1974): a pivot of no more than
- * `flat` in size becomes `least`, a negative one its size, but no less than `bend`. For n >= FR_BLOCKED_FROM (dense_blocked.h). */
+/* The lower factor of a or, where it is not positive definite, of a with more on its diagonal (as in Gill and Murray 1974): a pivot of no
+ * more than `flat` in size becomes `least`, a negative one its size, but no less than `bend`. */
 int fr_dense_cholesky_mended(int n, double *a, double flat, double least, double bend);
 /* Symmetric a: eigenvalues in ascending order; row k of a becomes the vector of the k-th. */
 int fr_dense_eigen(int n, double *a, double *value, double *work);

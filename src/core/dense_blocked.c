@@ -1,5 +1,5 @@
-/* dense_blocked.c: see dense_blocked.h. Of b, DEPTH rows of PANELS panels are packed at a time, which the first caches hold while rows of a stream by
- * (Goto and van de Geijn 2008). */
+/* dense_blocked.c: see dense_blocked.h. Of b, DEPTH rows of PANELS panels are packed at a time, which the first caches hold while rows of a
+ * stream by (Goto and van de Geijn 2008). */
 #ifndef USE_FC_LEN_T
 #define USE_FC_LEN_T
 #endif
@@ -41,8 +41,8 @@ static int pack_panel(size_t depth, size_t cols, fr_strided b, double *out)
 }
 
 /* c += f times rows of a times a packed panel; row and k: where these begin in a, for its zeros. */
-static void add_rows(size_t rows, size_t row, size_t depth, size_t k, double f, fr_strided a, enum fr_zeros zeros, const double *panel, size_t cols,
-                     double *c, size_t ldc)
+static void add_rows(size_t rows, size_t row, size_t depth, size_t k, double f, fr_strided a, enum fr_zeros zeros, const double *panel,
+                     size_t cols, double *c, size_t ldc)
 {
   const size_t whole = cols / FR_LANES * FR_LANES;
   _Alignas(64) double sum[TILE * PANEL];
@@ -60,7 +60,8 @@ static void add_rows(size_t rows, size_t row, size_t depth, size_t k, double f, 
   }
 }
 
-void fr_blocked_multiply_add(size_t rows, size_t depth, size_t cols, double f, fr_strided a, enum fr_zeros zeros, fr_strided b, double *c, size_t ldc)
+void fr_blocked_multiply_add(size_t rows, size_t depth, size_t cols, double f, fr_strided a, enum fr_zeros zeros, fr_strided b, double *c,
+                             size_t ldc)
 {
   _Alignas(64) double panel[PANELS][DEPTH * PANEL];
   for (size_t j = 0; j < cols; j += PANELS * PANEL)
@@ -74,8 +75,10 @@ void fr_blocked_multiply_add(size_t rows, size_t depth, size_t cols, double f, f
       const size_t begin = zeros == FR_ZEROS_ABOVE ? k / TILE * TILE : 0, end = zeros == FR_ZEROS_BELOW ? smaller(rows, k + some) : rows;
       for (size_t i = begin; i < end; i += ROWS) {
         const fr_strided part = {a.x + i * a.row + k * a.col, a.row, a.col};
-        for (size_t p = 0; p < PANELS; p++)
-          if (used[p]) add_rows(smaller(ROWS, end - i), i, some, k, f, part, zeros, panel[p], smaller(PANEL, cols - j - p * PANEL), c + i * ldc + j + p * PANEL, ldc);
+        for (size_t p = 0; p < PANELS; p++) {
+          const size_t first = j + p * PANEL, here = smaller(ROWS, end - i);
+          if (used[p]) add_rows(here, i, some, k, f, part, zeros, panel[p], smaller(PANEL, cols - first), c + i * ldc + first, ldc);
+        }
       }
     }
 }
@@ -125,7 +128,8 @@ static int factor(int n, double *a, const pivot_rule *rule)
     const size_t some = smaller(BLOCK, N - k);
     double *diagonal = a + k * N + k;
     /* a less what the columns before have explained */
-    fr_blocked_multiply_add(N - k, k, some, -1.0, (fr_strided){a + k * N, N, 1}, FR_NO_ZEROS, (fr_strided){a + k * N, 1, N}, diagonal, N);
+    const double *before = a + k * N;
+    fr_blocked_multiply_add(N - k, k, some, -1.0, (fr_strided){before, N, 1}, FR_NO_ZEROS, (fr_strided){before, 1, N}, diagonal, N);
     if (factor_block(some, diagonal, N, rule) != FR_OK || invert_block((int)some, diagonal, N, inverse) != FR_OK) return FR_ERR_NOT_FINITE;
     for (size_t i = k + some; i < N; i += BLOCK) { /* times the inverse of the diagonal block, transposed */
       const size_t rows = smaller(BLOCK, N - i);
@@ -134,7 +138,8 @@ static int factor(int n, double *a, const pivot_rule *rule)
         memcpy(rest + r * BLOCK, row, some * sizeof(double));
         memset(row, 0, some * sizeof(double));
       }
-      fr_blocked_multiply_add(rows, some, some, 1.0, (fr_strided){rest, BLOCK, 1}, FR_NO_ZEROS, (fr_strided){inverse, 1, BLOCK}, a + i * N + k, N);
+      const fr_strided left = {rest, BLOCK, 1}, right = {inverse, 1, BLOCK};
+      fr_blocked_multiply_add(rows, some, some, 1.0, left, FR_NO_ZEROS, right, a + i * N + k, N);
     }
   }
   return FR_OK;
@@ -147,8 +152,8 @@ int fr_blocked_cholesky_mended(int n, double *a, double flat, double least, doub
   return factor(n, a, &(pivot_rule){.mend = 1, .flat = flat, .least = least, .bend = bend});
 }
 
-/* Row blocks from the top, X the inverse so far: of the block (B D) with D on the diagonal the inverse is (-D^-1 B X, D^-1). The columns of B X
- * need those of B to their right only, so that they can stand in its place. */
+/* Row blocks from the top, X the inverse so far: of the block (B D) with D on the diagonal the inverse is (-D^-1 B X, D^-1). The columns of
+ * B X need those of B to their right only, so that they can stand in its place. */
 int fr_blocked_invert_lower(int n, double *a)
 {
   const size_t N = (size_t)n;
@@ -160,9 +165,10 @@ int fr_blocked_invert_lower(int n, double *a)
     for (size_t j = 0; j < i; j += PANEL) {
       const size_t cols = smaller(PANEL, i - j);
       memset(product, 0, sizeof product);
-      fr_blocked_multiply_add(rows, i - j, cols, 1.0, (fr_strided){B + j, N, 1}, FR_NO_ZEROS, (fr_strided){a + j * N + j, N, 1}, product, PANEL);
+      const fr_strided left = {B + j, N, 1}, right = {a + j * N + j, N, 1}, minus = {inverse, BLOCK, 1}, made = {product, PANEL, 1};
+      fr_blocked_multiply_add(rows, i - j, cols, 1.0, left, FR_NO_ZEROS, right, product, PANEL);
       for (size_t r = 0; r < rows; r++) memset(B + r * N + j, 0, cols * sizeof(double));
-      fr_blocked_multiply_add(rows, rows, cols, -1.0, (fr_strided){inverse, BLOCK, 1}, FR_ZEROS_ABOVE, (fr_strided){product, PANEL, 1}, B + j, N);
+      fr_blocked_multiply_add(rows, rows, cols, -1.0, minus, FR_ZEROS_ABOVE, made, B + j, N);
     }
     for (size_t r = 0; r < rows; r++) memcpy(B + r * N + i, inverse + r * BLOCK, (r + 1) * sizeof(double));
   }

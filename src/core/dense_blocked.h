@@ -16,7 +16,8 @@ typedef struct {
 enum fr_zeros { FR_NO_ZEROS, FR_ZEROS_ABOVE, FR_ZEROS_BELOW }; /* the diagonal */
 
 /* c (rows x cols, a row every ldc) += f a b, a: rows x depth. Blocks of b that are all zero cost nothing. c is neither a nor b. */
-void fr_blocked_multiply_add(size_t rows, size_t depth, size_t cols, double f, fr_strided a, enum fr_zeros zeros, fr_strided b, double *c, size_t ldc);
+void fr_blocked_multiply_add(size_t rows, size_t depth, size_t cols, double f, fr_strided a, enum fr_zeros zeros, fr_strided b, double *c,
+                             size_t ldc);
 
 /* As in dense.h. What is above the diagonal of a factor is left as it was. */
 int fr_blocked_cholesky(int n, double *a);

@@ -6,7 +6,8 @@
 #define VECS 2
 #endif
 
-/* sum (TILE x PANEL) = a b for `rows` rows of a (strides row and col; of fewer than TILE the first stands in for the others) and b as [depth][PANEL] */
+/* sum (TILE x PANEL) = a b for `rows` rows of a, its strides row and col (of fewer than TILE the first stands in for the others), and b as
+ * [depth][PANEL] */
 FR_FN void FR_NAME(tile)(size_t rows, size_t depth, const double *a, size_t row, size_t col, const double *b, double *sum)
 {
   const double *p[TILE];

@@ -19,7 +19,8 @@ void fr_lbfgs_direction(size_t n, int held, const double *s, const double *y, do
   }
 }
 
-/* The same for a large n: the vectors H y of each update come from the updates before it, so that the sum of all is two products. work: 2 held n */
+/* The same for a large n: the vectors H y of each update come from the updates before it, so that the sum of all is two products.
+ * work: 2 held n */
 static void covariance_at_once(size_t n, int held, const double *s, const double *y, double *H, double *work)
 {
   const size_t m = (size_t)held;

@@ -82,10 +82,10 @@ static void add_products(int d, grow_batch *g)
   fr_dense_multiply(d, FR_FULL, g->M, P, ld, e, g->turned);
   for (int p = 0; p < P; p++) h[p] = 0.0;
   for (size_t j = 0; j < n; j++)
-    for (int p = 0; p < P; p++) h[p] += 0.25 * g->b[j * ld + (size_t)p] * g->turned[j * ld + (size_t)p] + g->a[j * ld + (size_t)p] * g->sum_a[j];
+    for (size_t p = 0; p < (size_t)P; p++) h[p] += 0.25 * g->b[j * ld + p] * g->turned[j * ld + p] + g->a[j * ld + p] * g->sum_a[j];
   fr_dense_multiply_transposed(d, FR_FULL, g->M, P, ld, e, g->turned);
   for (size_t j = 0; j < n; j++)
-    for (int p = 0; p < P; p++) h[p] += 0.25 * g->b[j * ld + (size_t)p] * g->turned[j * ld + (size_t)p];
+    for (size_t p = 0; p < (size_t)P; p++) h[p] += 0.25 * g->b[j * ld + p] * g->turned[j * ld + p];
   for (int p = 0; p < P; p++) {
     for (int q = 0; q <= p; q++) {
       const double loc = aa[p * P + q];

@@ -452,8 +452,8 @@ static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const
 }
 
 /* The lower X with X X' = a^-1 for symmetric a, which is lost. Of a negative eigenvalue the size is taken, at least BENT; of one that is 0
- * to rounding, or below `flat` times the largest, that, and 1, the frame's own, where flat is 0. Where d is large, pivots stand in for eigenvalues:
- * of the effects of groups before that of their scale, when that is stated first. */
+ * to rounding, or below `flat` times the largest, that, and 1, the frame's own, where flat is 0. Where d is large, pivots stand in for
+ * eigenvalues: those of the effects of a group come before that of their scale, which is stated first. */
 static int inverse_factor(int d, double *a, double flat, double *out, double *work)
 {
   const size_t n = (size_t)d;
@@ -462,7 +462,8 @@ static int inverse_factor(int d, double *a, double flat, double *out, double *wo
   for (size_t i = 0; i < n; i++) most = fmax(most, fabs(a[i * n + i]));
   for (size_t i = 0; i < n; i++) /* turned round, so that its Cholesky factor is that of the inverse */
     for (size_t j = 0; j < n; j++) out[i * n + j] = a[(n - 1 - i) * n + (n - 1 - j)];
-  int status = large ? fr_dense_cholesky_mended(d, out, fmax(flat, 1e-10) * most, flat > 0.0 ? flat * most : 1.0, BENT) : fr_dense_cholesky(d, out);
+  const double small = fmax(flat, 1e-10) * most, least = flat > 0.0 ? flat * most : 1.0;
+  int status = large ? fr_dense_cholesky_mended(d, out, small, least, BENT) : fr_dense_cholesky(d, out);
   if (status == FR_OK) {
     double smallest = INFINITY, largest = 0.0;
     for (size_t i = 0; i < n; i++) {

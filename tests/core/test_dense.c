@@ -101,8 +101,8 @@ static void fill(size_t n, uint32_t seed, double *x)
 }
 
 /* The largest difference of c and the product of a and b (inner: how many terms), entries by strides, on top of `before`. */
-static double wrong(size_t rows, size_t inner, size_t cols, const double *a, size_t a_row, size_t a_col, const double *b, size_t b_row, size_t b_col,
-                    const double *before, const double *c, size_t ldc)
+static double wrong(size_t rows, size_t inner, size_t cols, const double *a, size_t a_row, size_t a_col, const double *b, size_t b_row,
+                    size_t b_col, const double *before, const double *c, size_t ldc)
 {
   double worst = 0.0;
   for (size_t i = 0; i < rows; i++)
