@@ -65,6 +65,7 @@ new_context <- function(model, data) {
 
 data_list <- function(data) {
   if (is.null(data)) return(list())
+  if (inherits(data, "fullrank_no_data")) needs_data(data)
   if (is.environment(data)) data <- as.list(data, all.names = TRUE)
   if (!is.list(data)) stop(sprintf("`data` must be a data frame, a list or an environment, not %s.", class(data)[1L]), call. = FALSE)
   data <- as.list(data)

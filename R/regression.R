@@ -152,7 +152,7 @@ dependent_message <- function(part, flat, n) {
 #' @param data,family,prior,weights,offset,subset,na.action,contrasts,link,prior_only As for [fullrank()][fullrank.formula].
 #' @param ... Not used.
 #' @return A model, see [model()], with its data attached: `fullrank(as_model(fit))` runs it, with the same seed to the same bits. Of a fit of a
-#'   model, the model with the data of the fit.
+#'   model, the model with the data of the fit. Of a fit made with `keep_data = FALSE` the statements alone: to run them takes `data`.
 #' @examples
 #' as_model(mpg ~ wt, data = mtcars)
 #' @export
@@ -172,7 +172,7 @@ as_model.fullrank_model <- function(x, ...) x
 as_model.fullrank_fit <- function(x, ...) {
   if (is_outside(x$compiled)) stop("This fit is of a log density from elsewhere: there are no sample statements to show.", call. = FALSE)
   out <- x$model
-  out$data <- x$data
+  out$data <- if (isTRUE(x$compiled$dropped)) no_data() else x$data
   out$keep <- x$keep
   if (!is.null(x$regression)) out$init <- x$regression$init
   out

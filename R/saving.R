@@ -111,6 +111,9 @@ needed_nodes <- function(program, ids) {
   need
 }
 
+# In the place of data that a fit has not kept, so that its model is not run as one without data, which would be its prior.
+no_data <- function() structure(list(dropped = TRUE), class = "fullrank_no_data")
+
 # Before anything that evaluates the density or reads the observations.
 needs_data <- function(x) {
   if (!isTRUE(x$dropped)) return(invisible())

@@ -39,7 +39,8 @@ if (level == "dev") {
   required <- c(required, suggested[names(suggested) == "testthat"])
 }
 optional <- suggested[!names(suggested) %in% names(required)]
-if (level != "run" && nzchar(Sys.getenv("CI"))) optional <- c(optional, described("Config/Needs/ci"))
+in_ci <- level != "run" && nzchar(Sys.getenv("CI"))
+if (in_ci) optional <- c(optional, described("Config/Needs/ci"))
 
 satisfied <- function(name, version) {
   have <- tryCatch(utils::packageVersion(name), error = function(e) NULL)
@@ -164,6 +165,12 @@ if (length(todo$cran)) {
   library_dir <- writable_library()
   say("installing from CRAN into ", library_dir, ": ",
       paste(todo$cran, collapse = " "))
+  if (in_ci) {
+    # Tests alone use these: compiled quickly rather than to be quick, and as C++17, R's default from 4.3 on, which RTMB needs.
+    makevars <- tempfile("Makevars")
+    writeLines(sprintf("%sFLAGS = -O0 -w -fPIC", c("C", "CXX", "CXX11", "CXX14", "CXX17")), makevars)
+    Sys.setenv(R_MAKEVARS_USER = makevars, USE_CXX17 = "1")
+  }
   utils::install.packages(todo$cran, lib = library_dir, repos = repos(),
                           Ncpus = 2L, quiet = TRUE)
 }

@@ -179,8 +179,9 @@ test_that("tidybayes takes the draws of a fit by name and index", {
     expect_identical(at$mu[order(at$.draw)], unname(x[, "mu"]))
   }
   set.seed(4)
-  g <- tidybayes("gather_draws")(fit, lev[place])
-  expect_identical(g$.value[g$place == "south, west"], unname(x[, "lev[south, west]"]))
+  g <- tidybayes("gather_draws")(fit, L[k, l], w[i])
+  expect_identical(g$.value[g$.variable == "L" & g$k == 2 & g$l == 1], unname(x[, "L[2,1]"]))
+  expect_identical(g$.value[g$.variable == "w" & g$i %in% 3], unname(x[, "w[3]"]))
 })
 
 test_that("tidybayes adds draws of predictions to new rows", {

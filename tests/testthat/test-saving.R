@@ -123,11 +123,15 @@ test_that("without its data a fit of a model has the same draws and summaries, a
   expect_identical(utils::capture.output(print(fit))[-(1:3)], utils::capture.output(print(whole))[-(1:3)])
   # to fit again without the data would be to fit the prior, the observed sites among the latents
   again <- list(function() update(fit), function() update(fit, seed = 2), function() update(fit, m), function() update(fit, optimizer = adam(), steps = 3))
+  again <- c(again, function() fullrank(as_model(fit)), function() log_density(as_model(fit)), function() guide(as_model(fit)),
+             function() simulate(as_model(fit)))
   needing <- list(function() elbo(fit), function() simulate(fit), function() nobs(fit), function() draws(fit, importance = TRUE))
   for (needs in c(again, needing)) {
     expect_error(needs(), "keep_data = FALSE, and this needs its data: fit again with update\\(fit, data")
   }
   expect_identical(update(fit, data = data, keep_data = TRUE, keep = "ratio")$guide$loc, whole$guide$loc)
+  expect_identical(as_model(fit)$statements, as_model(whole)$statements)
+  expect_identical(log_density(as_model(fit), data)$names, log_density(as_model(whole))$names)
   n <- 20000
   big <- list(y = sin(seq_len(n)), x = cos(seq_len(n)), g = rep_len(1:3, n))
   lean <- short_fit(model({
