@@ -57,7 +57,7 @@ test_that("natural(), broken off in each of its phases and saved, goes on in a n
   cases <- list(
     funnel = list(model({
       v ~ normal(0, 3)
-      x ~ normal(0, exp(v / 2), dim = 4)
+      x ~ normal(0, exp(v / 2), dim = 9)
     }), list()),
     grow = list(model({
       x ~ flat(dim = d)
