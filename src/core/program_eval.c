@@ -148,20 +148,16 @@ static void log_prob_rows(fr_run *run, int g, int i, long row0, long rows, int r
  * end are cheaper alone than as a group that is mostly copies. */
 typedef struct { int wide, single; } fr_split;
 
-static fr_split split(const fr_program *p, int particles)
+/* of the batch that begins at particle s0 of S */
+static fr_split batch_split(const fr_program *p, int S, int s0)
 {
-  const int rest = particles % FR_LANES;
-  if (particles == 1) return (fr_split){0, 1};
+  const int batch = FR_LANES * FR_MAX_GROUPS, particles = S - s0 < batch ? S - s0 : batch, rest = particles % FR_LANES;
+  if (S == 1) return (fr_split){0, 1};
   if (!p->singles_pay || rest > FR_MAX_SINGLES) return (fr_split){particles, 0};
   return (fr_split){particles - rest, rest};
 }
 
 static int groups_of(int particles) { return (particles + FR_LANES - 1) / FR_LANES; }
-static fr_split batch_split(const fr_program *p, int S, int s0)
-{
-  const int batch = FR_LANES * FR_MAX_GROUPS;
-  return split(p, S - s0 < batch ? S - s0 : batch);
-}
 
 /* Sizes are whole lanes, so that whatever stands behind is aligned as well as the first. */
 static size_t lanes(size_t n) { return (n + FR_LANES - 1) / FR_LANES * FR_LANES; }
