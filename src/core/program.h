@@ -100,7 +100,7 @@ size_t fr_program_plan_bytes(const fr_program_spec *spec);
  * says which node. Cost O(nodes + arguments). */
 int fr_program_load(const fr_program_spec *spec, int keep_all, void *memory, fr_program *program, int *bad_node);
 
-/* Doubles of workspace for S particles at once. */
+/* Doubles of workspace for S particles at once, or for fewer. */
 size_t fr_program_work(const fr_program *program, int S);
 
 /* log_prob[S], and unless NULL gradient (d x ld) and terms (n_terms x ld), at z (d x ld, entry [j * ld + s]).

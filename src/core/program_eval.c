@@ -179,11 +179,11 @@ static size_t batch_work(const fr_program *p, fr_split n)
          (size_t)p->threads * aside_size(p, n) + p->max_event_values + p->max_scratch + p->max_dist_work + p->max_map_work;
 }
 
+/* Enough for any batch of S particles or fewer. */
 size_t fr_program_work(const fr_program *p, int S)
 {
-  const int batch = FR_LANES * FR_MAX_GROUPS, last = S <= batch ? 0 : (S - 1) / batch * batch;
-  const size_t first = batch_work(p, batch_split(p, S, 0)), rest = batch_work(p, batch_split(p, S, last));
-  return first > rest ? first : rest;
+  const int batch = FR_LANES * FR_MAX_GROUPS;
+  return batch_work(p, S == 1 ? (fr_split){0, 1} : (fr_split){S < batch ? S : batch, FR_MAX_SINGLES});
 }
 
 /* `particles` particles in groups of W; returns the memory behind the groups. */

@@ -322,6 +322,21 @@ static void check_blocks(int S)
     CHECK_CLOSE(lp[s], sum, 1e-12, 0.0);
   }
   for (int e = 0; e < LONG_COLS * S; e++) CHECK_CLOSE(gradient[e], want[e], 1e-10, 1e-8);
+  for (int some = 1; some < S; some += some < 5 ? 1 : 7) { /* the workspace does for fewer */
+    CHECK(fr_program_eval(&l.program, some, (size_t)S, z, want, gradient, NULL, l.work) == FR_OK);
+    for (int s = 0; s < some; s++) CHECK_CLOSE(want[s], lp[s], 1e-12, 0.0);
+  }
+  unload(&l);
+  l = load(&b, 1, S); /* values of nodes: always in groups */
+  double *rows = malloc((size_t)LONG_ROWS * (size_t)S * sizeof(double)), *out[] = {rows};
+  CHECK(fr_program_values(&l.program, S, (size_t)S, z, 1, &eta, out, l.work) == FR_OK);
+  for (int s = 0; s < S; s++)
+    for (int i = 0; i < LONG_ROWS; i += 300) {
+      double sum = 0.0;
+      for (int k = 0; k < LONG_COLS; k++) sum += X[i + k * LONG_ROWS] * z[k * S + s];
+      CHECK_CLOSE(rows[(size_t)i * (size_t)S + (size_t)s], sum, 1e-12, 1e-12);
+    }
+  free(rows);
   unload(&l);
   free(X);
   free(z);
