@@ -67,10 +67,12 @@ main <- function() {
             "| | mean of sigma | in posterior sds from the first |", "|---|---|---|",
             row("quadrature over sigma, the rest by importance sampling", mean), row("reference (centred NUTS)", reference),
             row("at the best of long runs", sigma_of(best)),
-            row("20 long runs from draws of the posterior, smallest", min(runs["sigma", ])), row("20 long runs from draws of the posterior, largest", max(runs["sigma", ])), "",
-            sprintf("Those 20 runs end %.4f to %.4f nat short of the best of long runs: there is no better optimum. With z = logit(sigma / 5), the posterior has",
-                    min(runs["short", ]), max(runs["short", ])),
-            sprintf("mean %.2f, sd %.2f and skewness %.1f; the optimum has mean %.2f and sd %.2f: a Normal cannot widen eps with sigma, and so stays where one scale", sum(w * z), z_sd,
+            row("20 long runs from draws of the posterior, smallest", min(runs["sigma", ])),
+            row("20 long runs from draws of the posterior, largest", max(runs["sigma", ])), "",
+            sprintf(paste("Those 20 runs end %.4f to %.4f nat short of the best of long runs: there is no better optimum.",
+                          "With z = logit(sigma / 5), the posterior has"), min(runs["short", ]), max(runs["short", ])),
+            sprintf(paste("mean %.2f, sd %.2f and skewness %.1f; the optimum has mean %.2f and sd %.2f: a Normal cannot",
+                          "widen eps with sigma, and so stays where one scale"), sum(w * z), z_sd,
                     sum(w * ((z - sum(w * z)) / z_sd)^3), best$guide$loc[at], posterior_sd(best$guide)[at]),
             "of eps fits. That the density is Stan's, bounds and Jacobians included, is tested (test-posteriordb.R).")
   writeLines(text, file.path(results, "sigma.md"))
