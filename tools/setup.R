@@ -166,7 +166,8 @@ if (length(todo$cran)) {
   say("installing from CRAN into ", library_dir, ": ",
       paste(todo$cran, collapse = " "))
   if (in_ci) {
-    # Tests alone use these: compiled quickly rather than to be quick, and as C++17, R's default from 4.3 on, which RTMB needs.
+    # Tests alone use these: compiled quickly rather than to be quick, and as C++17, R's default from 4.3 on, which RTMB needs (six minutes of a
+    # core: asked for by name, CI=1 sh tools/setup.sh test RTMB).
     makevars <- tempfile("Makevars")
     writeLines(sprintf("%sFLAGS = -O0 -w -fPIC", c("C", "CXX", "CXX11", "CXX14", "CXX17")), makevars)
     Sys.setenv(R_MAKEVARS_USER = makevars, USE_CXX17 = "1")

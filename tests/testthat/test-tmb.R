@@ -100,7 +100,7 @@ test_that("in a session without the library the guide is there, and the error sa
 })
 
 test_that("an RTMB object is fitted as its joint density, to the posterior of the same model", {
-  skip_if_not_installed("RTMB") # not among the suggested packages: R before 4.3 compiles it only when told to take C++17; CI does
+  skip_if_not_installed("RTMB") # not among the suggested packages: R before 4.3 compiles it only when told to take C++17, see tools/setup.R
   MakeADFun <- getExportedValue("RTMB", "MakeADFun")
   d <- orange_data()
   negative <- function(p) {
