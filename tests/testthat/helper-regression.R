@@ -14,7 +14,7 @@ make_regression <- function(name) {
     gaussian = fullrank(mpg ~ wt + factor(cyl), data = mtcars, seed = 1),
     binomial = fullrank(cbind(incidence, size - incidence) ~ period + (1 | herd), data = cattle(), family = binomial(), seed = 1),
     poisson = fullrank(y ~ x + (1 + x | g), data = grouped_counts(), family = poisson(), seed = 1),
-    ordinal = fullrank(Sat ~ Infl + Type + Cont, data = MASS::housing, weights = Freq, family = "cumulative", seed = 1),
+    ordinal = fullrank(Sat ~ Infl + Type + Cont, data = housing(), weights = Freq, family = "cumulative", seed = 1),
     distributional = fullrank(list(y ~ x, sigma ~ x), data = spreading(), seed = 1)
   )
 }
@@ -22,6 +22,11 @@ make_regression <- function(name) {
 cattle <- function() {
   skip_if_not_installed("lme4")
   lme4::cbpp
+}
+
+housing <- function() {
+  skip_if_not_installed("MASS")
+  MASS::housing
 }
 
 grouped_counts <- function() {

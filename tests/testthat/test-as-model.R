@@ -59,6 +59,7 @@ test_that("every family, with groups", {
 })
 
 test_that("parameters with formulas, limits, weights, priors and the prior alone", {
+  skip_if_not_installed("mgcv")
   expect_same_bits(list(y ~ x + (1 | g), sigma ~ x + (1 | h)), label = "sigma")
   expect_same_bits(list(count ~ x, zi ~ w, shape ~ f), family = "zero_inflated_negbinomial", label = "zi and shape")
   expect_same_bits(list(y ~ s(x), df ~ 1, sigma ~ s(w)), family = "student", label = "df")

@@ -65,6 +65,7 @@ test_that("how far an effect is centred is the share of its variance that the da
 })
 
 test_that("groups of ordered and unordered categories are centred too, and start near their effects", {
+  skip_if_not_installed("MASS")
   set.seed(4)
   effect <- rnorm(12, 0, 2)
   d <- data.frame(g = gl(12, 60), x = rnorm(720))

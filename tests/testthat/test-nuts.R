@@ -29,6 +29,7 @@ skewed <- c("logistic_factors", "binary_groups")
 for (name in names(nuts_models)) {
   test_that(paste("the posterior of NUTS:", name), {
     if (endsWith(name, "groups")) skip_if_not_installed("lme4")
+    if (name %in% c("negbinomial", "poisson_slopes", "binary_groups", "ordinal")) skip_if_not_installed("MASS")
     wider <- if (name %in% skewed) 1.5 else 1
     found <- nuts_distance(name)
     expect_false(anyNA(found$M))
@@ -48,6 +49,7 @@ for (name in names(nuts_models)) {
 
 test_that("where posterior means are far from glm's and glmer's estimates, they are so for NUTS", {
   skip_if_not_installed("lme4")
+  skip_if_not_installed("MASS")
   apart <- function(name, reference, estimate) {
     want <- nuts_reference(name)[names(estimate), ]
     max(abs(want$mean - estimate) / sqrt(diag(as.matrix(stats::vcov(reference)))))
