@@ -1,5 +1,5 @@
 /* dense_blocked.h: products and factorisations of large matrices, row-major, in blocks that stay in cache. R's own BLAS and LAPACK take
- * ten times as long. */
+ * several times as long. */
 #ifndef FR_DENSE_BLOCKED_H
 #define FR_DENSE_BLOCKED_H
 
