@@ -33,6 +33,15 @@ enum fr_status {
 #define FR_LOG_PI 1.144729885849400174143427351353
 #define FR_LN_2 0.693147180559945309417232121458
 
+/* Vectors that straddle a line of the cache cost twice, and one that is stored and then loaded costs ten times: what is written and
+ * read again by vectors stands at a multiple of FR_ALIGN bytes. */
+#define FR_ALIGN 64
+
+/* n doubles filled up to whole blocks, so that what stands behind is aligned as well as what stands before */
+FR_INLINE size_t fr_whole(size_t n) { return (n + FR_LANES - 1) / FR_LANES * FR_LANES; }
+/* the first aligned place from x on: at most FR_LANES doubles further */
+FR_INLINE double *fr_aligned(double *x) { return (double *)(((uintptr_t)x + FR_ALIGN - 1) / FR_ALIGN * FR_ALIGN); }
+
 /* W for S particles handled at once: 1 stays alone, anything else is filled up to whole blocks. */
 FR_INLINE int fr_width(int particles)
 {

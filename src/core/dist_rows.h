@@ -67,6 +67,9 @@ FR_INLINE fr_column fr_column_of(const fr_operand *o, int W, long s)
   return c;
 }
 
+/* The operands are few and their number is a constant: loops over them are written out, so that gcc -O2 keeps what it knows of each apart. */
+#define FR_EACH_OPERAND _Pragma("GCC unroll 5")
+
 /* Block b, of which m lanes exist: in place where it is whole; else in `own`, where the last lane is repeated. */
 FR_INLINE const double *fr_block(const fr_column *c, long b, int m, double *own)
 {
@@ -193,6 +196,7 @@ FR_INLINE void fr_eval_block(const fr_density *f, unsigned need, const double *c
  * partials infinite or not. */
 FR_INLINE void fr_scale_block(int nv, const double *bar, double (*d)[FR_LANES])
 {
+  FR_EACH_OPERAND
   for (int j = 0; j < nv; j++)
     for (int l = 0; l < FR_LANES; l++) d[j][l] = bar[l] == 0.0 ? 0.0 : bar[l] * d[j][l];
 }
@@ -205,13 +209,14 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, const fr_density *f, 
   const long blocks = W == 1 ? (call->rows + FR_LANES - 1) / FR_LANES : call->rows;
   const int last = W == 1 ? (int)(call->rows - (blocks - 1) * FR_LANES) : FR_LANES;
   const double *v[FR_ROWS_MAX_V];
-  double own[FR_ROWS_MAX_V][FR_LANES], d[FR_ROWS_MAX_V][FR_LANES], acc[FR_ROWS_MAX_V][FR_LANES];
-  double k[FR_ROWS_MAX_K][FR_LANES], lp[FR_LANES], sum[FR_LANES] = {0.0};
+  _Alignas(FR_ALIGN) double own[FR_ROWS_MAX_V][FR_LANES], d[FR_ROWS_MAX_V][FR_LANES], acc[FR_ROWS_MAX_V][FR_LANES];
+  _Alignas(FR_ALIGN) double k[FR_ROWS_MAX_K][FR_LANES], lp[FR_LANES], sum[FR_LANES] = {0.0};
   fr_column c[FR_ROWS_MAX_V], bar = {NULL, NULL, W == 1 ? FR_LANES : W, 0, 0};
   unsigned fixed = 0, vary = 0;
   int alike = 1;
 
   memset(k, 0, sizeof k);
+  FR_EACH_OPERAND
   for (int j = 0; j < nv; j++) {
     c[j] = fr_column_of(&call->v[j], W, s);
     v[j] = fr_block(&c[j], 0, blocks == 1 ? last : FR_LANES, own[j]);
@@ -226,15 +231,17 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, const fr_density *f, 
 
   for (long b = 0; b < blocks; b++) {
     const int m = b == blocks - 1 ? last : FR_LANES;
+    FR_EACH_OPERAND
     for (int j = 0; j < nv; j++)
       if (!c[j].fixed) v[j] = fr_block(&c[j], b, m, own[j]);
     if (vary) fr_prep(f, vary, need, 0, v, k);
     fr_eval_block(f, need, v, k, lp, d);
     if (need & FR_NEED_PARTIALS) {
       if (bar.v) {
-        double w[FR_LANES];
+        _Alignas(FR_ALIGN) double w[FR_LANES];
         fr_scale_block(nv, fr_block(&bar, b, m, w), d);
       }
+      FR_EACH_OPERAND
       for (int j = 0; j < nv; j++)
         if (need & FR_V(j)) fr_add_block(m, d[j], c[j].fixed ? acc[j] : c[j].a + b * c[j].step);
     }
@@ -247,6 +254,7 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, const fr_density *f, 
     if (W == 1) call->lp[0] += fr_sum_lanes(sum);
     else fr_add_block(FR_LANES, sum, call->lp + s);
   }
+  FR_EACH_OPERAND
   for (int j = 0; j < nv; j++) {
     if (!(need & FR_V(j)) || !c[j].fixed) continue;
     if (W == 1) c[j].a[0] += fr_sum_lanes(acc[j]);

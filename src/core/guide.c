@@ -73,11 +73,11 @@ double fr_guide_entropy(int d, const double *scale)
 
 /* ---- ELBO ---- */
 
-/* scale (d), then eps, T eps, z and the density's gradient (d x W each), then its value (W) */
+/* scale (fr_whole(d)), then eps, T eps, z and the density's gradient (d x W each), then its value (W) */
 size_t fr_guide_elbo_work(int d, int S)
 {
   const size_t n = (size_t)d, W = (size_t)fr_width(S);
-  return n + 4 * n * W + W;
+  return fr_whole(n) + 4 * n * W + W;
 }
 
 int fr_guide_elbo(const fr_guide *guide, fr_log_density log_density, void *model, int S, size_t ld,
@@ -86,7 +86,7 @@ int fr_guide_elbo(const fr_guide *guide, fr_log_density log_density, void *model
   const int d = guide->d;
   if (d < 1 || S < 1 || ld < (size_t)S) return FR_ERR_ARGUMENT;
   const size_t W = (size_t)fr_width(S), block = (size_t)d * W;
-  double *scale = work, *filled = scale + d, *t_eps = filled + block, *z = t_eps + block, *g = z + block;
+  double *scale = work, *filled = scale + fr_whole((size_t)d), *t_eps = filled + block, *z = t_eps + block, *g = z + block;
   double *log_prob = g + block;
   if (ld != W || (size_t)S < W) {
     fill_lanes(d, S, ld, eps, W, filled);
@@ -108,7 +108,7 @@ int fr_guide_elbo(const fr_guide *guide, fr_log_density log_density, void *model
 fr_outer fr_guide_outer(int d, int S, size_t ld, const double *eps, const double *work)
 {
   const size_t W = (size_t)fr_width(S), block = (size_t)d * W;
-  const double *filled = work + d, *g = filled + 3 * block;
+  const double *filled = work + fr_whole((size_t)d), *g = filled + 3 * block;
   return (fr_outer){.particles = S, .ld = W, .g = g, .eps = ld != W || (size_t)S < W ? filled : eps};
 }
 

@@ -159,14 +159,12 @@ static fr_split batch_split(const fr_program *p, int S, int s0)
 
 static int groups_of(int particles) { return (particles + FR_LANES - 1) / FR_LANES; }
 
-/* Sizes are whole lanes, so that whatever stands behind is aligned as well as the first. */
-static size_t lanes(size_t n) { return (n + FR_LANES - 1) / FR_LANES * FR_LANES; }
-static size_t group_size(const fr_program *p, int W) { return lanes((2 * p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
+static size_t group_size(const fr_program *p, int W) { return fr_whole((2 * p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
 static long chunk_rows(fr_split n) { return n.wide ? FR_CHUNK_ROWS_8 : FR_CHUNK_ROWS_1; }
 
 /* Half of a thread's rows of a chunk, values or adjoints, and its sums of a block: adjoints of WHOLE nodes and terms. */
 static size_t rows_size(const fr_program *p, fr_split n) { return (size_t)p->max_buffers * (size_t)(chunk_rows(n) * (n.wide ? FR_LANES : 1)); }
-static size_t sums_size(const fr_program *p, int W) { return lanes((p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
+static size_t sums_size(const fr_program *p, int W) { return fr_whole((p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
 static size_t aside_size(const fr_program *p, fr_split n)
 {
   if (!p->any_blocks) return 0;
@@ -175,7 +173,7 @@ static size_t aside_size(const fr_program *p, fr_split n)
 
 static size_t batch_work(const fr_program *p, fr_split n)
 {
-  return (size_t)groups_of(n.wide) * group_size(p, FR_LANES) + (size_t)n.single * group_size(p, 1) + 2 * rows_size(p, n) +
+  return FR_LANES + (size_t)groups_of(n.wide) * group_size(p, FR_LANES) + (size_t)n.single * group_size(p, 1) + 2 * rows_size(p, n) +
          (size_t)p->threads * aside_size(p, n) + p->max_event_values + p->max_scratch + p->max_dist_work + p->max_map_work;
 }
 
@@ -202,6 +200,7 @@ static double *set_up_groups(fr_run *run, const fr_program *p, int W, int partic
 /* run[0], and run[1] if that is its `more` */
 static void set_up(fr_run *run, const fr_program *p, fr_split n, size_t ld, const double *z, double *gradient, double *work)
 {
+  work = fr_aligned(work);
   if (n.wide) work = set_up_groups(&run[0], p, FR_LANES, n.wide, work);
   if (n.single) work = set_up_groups(&run[n.wide ? 1 : 0], p, 1, n.single, work);
   if (n.wide && n.single) run[0].more = &run[1];

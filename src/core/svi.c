@@ -22,7 +22,7 @@ fr_guide fr_svi_guide(int d, double *theta)
 static size_t step_work(int d, int particles)
 {
   size_t ld = (size_t)fr_width(particles);
-  return (size_t)d * ld + 2 * (size_t)d + ld + fr_guide_elbo_work(d, particles);
+  return (size_t)d * ld + fr_whole(2 * (size_t)d) + ld + fr_guide_elbo_work(d, particles);
 }
 
 size_t fr_svi_work(int d, int particles, int pairs, const fr_optimizer *opt)
@@ -34,7 +34,7 @@ size_t fr_svi_work(int d, int particles, int pairs, const fr_optimizer *opt)
 int fr_svi_step(fr_svi *state, fr_svi_run_spec *spec, size_t ld, const double *eps, double *loss, double *work)
 {
   int d = state->d, S = spec->particles, finite;
-  double *elbo = work + 2 * d, *rest = elbo + fr_width(S), sum = 0.0;
+  double *elbo = work + fr_whole(2 * (size_t)d), *rest = elbo + fr_width(S), sum = 0.0;
   fr_guide guide = fr_svi_guide(d, state->theta);
   fr_guide_gradient gradient = {.d = d, .loc = work, .scale_unconstrained = work + d, .tril = NULL};
   int status = fr_guide_elbo(&guide, spec->log_density, spec->model, S, ld, eps, elbo, &gradient, &finite, rest);
@@ -46,7 +46,7 @@ int fr_svi_step(fr_svi *state, fr_svi_run_spec *spec, size_t ld, const double *e
     state->in_a_row += 1.0;
     state->lr_factor *= 0.5;
     if (spec->explain) {
-      double *scale = rest, *t_eps = scale + d, *z = t_eps + (size_t)d * ld;
+      double *scale = rest, *t_eps = scale + fr_whole((size_t)d), *z = t_eps + (size_t)d * ld;
       fr_guide_constrain(d, guide.scale_unconstrained, scale);
       fr_guide_sample(&guide, scale, S, ld, eps, t_eps, z);
       return spec->explain(spec->model, S, ld, z, spec->counts);
