@@ -14,17 +14,25 @@ static void whole_reverse(fr_run *run, int g);
 static int run_loop(fr_run *run, const fr_loop *loop);
 static void log_prob_rows(fr_run *run, int g, int i, long row0, long rows, int reverse);
 
-/* The visit of node i for `rows` rows from row0 on. */
-static fr_call visit(const fr_run *run, int g, int i, long row0, long rows, int reverse)
+/* The visit of node i for `rows` rows from row0 on. The call is filled in field by field where it stays: a copy of it, read in other pieces than it was written in, stalls. */
+static void visit(fr_call *c, const fr_run *run, int g, int i, long row0, long rows, int reverse)
 {
   const fr_program_spec *s = &run->p->spec;
-  int n_args = s->arg_start[i + 1] - s->arg_start[i];
-  int whole_source = fr_ops[s->op[i]].op_class == FR_ROWS;
-  fr_operand self = fr_run_operand(run, g, i, row0);
-  fr_call c = {.rows = rows, .W = run->W, .particles = run->particles - g * run->W, .y = (double *)self.v, .y_bar = reverse ? self.a : NULL};
-  for (int k = 0; k < n_args && k < 2; k++) c.v[k] = fr_run_operand(run, g, fr_run_argument(run, i, k), whole_source ? 0 : row0);
-  if (s->op[i] == FR_OP_MATVEC) c.v[0].v += row0;
-  return c;
+  const int n_args = s->arg_start[i + 1] - s->arg_start[i], whole_source = fr_ops[s->op[i]].op_class == FR_ROWS;
+  const fr_operand self = fr_run_operand(run, g, i, row0);
+  c->rows = rows;
+  c->W = run->W;
+  c->particles = run->particles - g * run->W;
+  c->y = (double *)self.v;
+  c->y_bar = reverse ? self.a : NULL;
+  for (int k = 0; k < n_args && k < 2; k++) {
+    const fr_operand o = fr_run_operand(run, g, fr_run_argument(run, i, k), whole_source ? 0 : row0);
+    c->v[k].v = o.v;
+    c->v[k].a = o.a;
+    c->v[k].row = o.row;
+    c->v[k].lane = o.lane;
+  }
+  if (s->op[i] == FR_OP_MATVEC) c->v[0].v += row0;
 }
 
 /* ---- dispatch ---- */
@@ -97,7 +105,8 @@ static void node_forward(fr_run *run, int g, int i, long row0, long rows)
   if (op == FR_OP_SCAN) { scan_forward(run, g, i); return; }
   if (fr_ops[op].op_class == FR_DIST) { log_prob_rows(run, g, i, row0, rows, 0); return; }
   if (op == FR_OP_LOG_PROB_EVENT) { fr_event_log_prob(run, g, i, 0); return; }
-  fr_call c = visit(run, g, i, row0, rows, 0);
+  fr_call c;
+  visit(&c, run, g, i, row0, rows, 0);
   fr_step step = step_of(run, i, row0);
   fr_op_forward(&step, &c);
 }
@@ -109,7 +118,8 @@ static void node_reverse(fr_run *run, int g, int i, long row0, long rows)
   if (op == FR_OP_SCAN) { scan_reverse(run, g, i); return; }
   if (fr_ops[op].op_class == FR_DIST) { log_prob_rows(run, g, i, row0, rows, 1); return; }
   if (op == FR_OP_LOG_PROB_EVENT) { fr_event_log_prob(run, g, i, 1); return; }
-  fr_call c = visit(run, g, i, row0, rows, 1);
+  fr_call c;
+  visit(&c, run, g, i, row0, rows, 1);
   fr_step step = step_of(run, i, row0);
   fr_op_reverse(&step, &c);
 }
