@@ -166,14 +166,14 @@ if (length(todo$cran)) {
   say("installing from CRAN into ", library_dir, ": ",
       paste(todo$cran, collapse = " "))
   if (in_ci) {
-    # Tests alone use these: compiled quickly rather than to be quick, and as C++17, R's default from 4.3 on, which RTMB needs (six minutes of a
-    # core: asked for by name, CI=1 sh tools/setup.sh test RTMB).
+    # Tests alone use these: compiled quickly rather than to be quick, one after the other by two compilers each, and as C++17, R's default
+    # from 4.3 on, which RTMB needs.
     makevars <- tempfile("Makevars")
     writeLines(sprintf("%sFLAGS = -O0 -w -fPIC", c("C", "CXX", "CXX11", "CXX14", "CXX17")), makevars)
-    Sys.setenv(R_MAKEVARS_USER = makevars, USE_CXX17 = "1")
+    Sys.setenv(R_MAKEVARS_USER = makevars, USE_CXX17 = "1", MAKEFLAGS = "-j2")
   }
   utils::install.packages(todo$cran, lib = library_dir, repos = repos(),
-                          Ncpus = 2L, quiet = TRUE)
+                          Ncpus = if (in_ci) 1L else 2L, quiet = TRUE)
 }
 
 still <- lacking(required)
