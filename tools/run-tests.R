@@ -45,21 +45,34 @@ if (program == "skip") {
 cat("fullrank ", as.character(utils::packageVersion("fullrank")), " in ",
     find.package("fullrank"), ", ", R.version.string, "\n", sep = "")
 
-results <- testthat::test_dir(
-  "tests/testthat", package = "fullrank", load_package = "installed",
-  filter = filter, stop_on_failure = FALSE, stop_on_warning = FALSE,
-  reporter = testthat::SummaryReporter$new(show_praise = FALSE, max_reports = 100L))
+# Two files at a time, the largest first, each in a process of its own, whose output comes when it is done.
+files <- list.files("tests/testthat", "^test-.*[.][rR]$", full.names = TRUE)
+names <- sub("^test-(.*)[.][rR]$", "\\1", basename(files[order(-file.size(files))]))
+if (!is.null(filter)) names <- grep(filter, names, value = TRUE)
+run <- function(name) {
+  begin <- proc.time()[["elapsed"]]
+  out <- utils::capture.output(results <- testthat::test_dir(
+    "tests/testthat", package = "fullrank", load_package = "installed",
+    filter = paste0("^", name, "$"), stop_on_failure = FALSE, stop_on_warning = FALSE,
+    reporter = testthat::SummaryReporter$new(show_praise = FALSE, max_reports = 100L)))
+  out <- out[nzchar(out) & !grepl("^\u2550+ DONE", out)]
+  cat(paste0(c(out, sprintf("%s: %.0f s", name, proc.time()[["elapsed"]] - begin)), "\n"), sep = "")
+  # One outcome for each expectation.
+  unlist(lapply(results, function(test) vapply(test$results, function(expectation) class(expectation)[1], "")))
+}
+cores <- if (.Platform$OS.type == "windows") 1L else 2L
+outcomes <- parallel::mclapply(names, run, mc.cores = cores, mc.preschedule = FALSE)
+broken <- !vapply(outcomes, is.character, NA) | vapply(outcomes, inherits, NA, what = "try-error")
+for (k in which(broken)) cat(names[k], ": broke off. ", if (inherits(outcomes[[k]], "try-error")) outcomes[[k]] else "\n", sep = "")
 
-# One count for each expectation; an error is a failure.
-outcome <- unlist(lapply(results, function(test) {
-  vapply(test$results, function(expectation) class(expectation)[1], "")
-}))
+# An error is a failure, and so is a file that broke off.
+outcome <- unlist(outcomes[!broken])
 count["passed"] <- count["passed"] + sum(outcome == "expectation_success")
-count["failed"] <- count["failed"] +
+count["failed"] <- count["failed"] + sum(broken) +
   sum(outcome %in% c("expectation_failure", "expectation_error"))
 count["skipped"] <- count["skipped"] + sum(outcome == "expectation_skip")
 
-if (length(outcome) == 0L) {
+if (!any(broken) && length(outcome) == 0L) {
   cat("No test ran.\n")
   count["failed"] <- count["failed"] + 1L
 }
