@@ -32,6 +32,7 @@ in_new_process <- function(x, code) {
   saveRDS(x, files[1])
   writeLines(c(
     sprintf(".libPaths(%s)", paste(deparse(.libPaths()), collapse = "")),
+    sprintf("options(fullrank.isa = %s)", deparse(getOption("fullrank.isa"))), # that of make test-isa
     sprintf("x <- readRDS(%s)", deparse(files[1])),
     "requireNamespace('fullrank', quietly = TRUE)",
     sprintf("saveRDS({ %s }, %s)", paste(code, collapse = "\n"), deparse(files[2]))
