@@ -26,6 +26,7 @@
 #define LONGEST_STRIDE 0.5
 #define BENT 0.1        /* least size of a negative curvature in the frame */
 #define FLATTEST 0.01   /* curvature of a coordinate, where differences say less */
+#define PLAIN 1.0       /* nats by which the density at a mode may be other than its Hessian says */
 
 /* what the climb keeps beside loc and factor */
 typedef struct {
@@ -381,15 +382,15 @@ static int around_the_best(fr_natural *state, int gained)
 }
 
 /* After the Hessian at one point of the path: on to the next, or out. A climb that found a mode is done when the Hessian there is
- * the best candidate. Otherwise, in a funnel whose density has its mode in the throat, the good Normals lie early on the path: half
- * way, a quarter and so on, while that gains; and where the climb began, if a walk has led there. Where d is large, a Hessian is dear: the
+ * the best candidate and, `plain`, says what the density is around it. Otherwise, in a funnel whose density has its mode in the throat, the
+ * good Normals lie early on the path: half way, a quarter and so on, while that gains; and where the climb began, if a walk has led there. Where d is large, a Hessian is dear: the
  * beginning comes second, and on the way down the first point that does not gain is the last. */
-static void next_point(fr_natural *state, int gained)
+static void next_point(fr_natural *state, int gained, int plain)
 {
   fr_natural_counters *c = &state->c;
   const int at_end = c->where == c->path, large = state->d > FR_NATURAL_MATCHED_MAX;
   c->misses = gained ? 0.0 : c->misses + 1.0;
-  const int mode = at_end && gained && c->small >= PATIENCE && !c->funnel && !c->unfinished;
+  const int mode = at_end && gained && plain && c->small >= PATIENCE && !c->funnel && !c->unfinished;
   /* where the climb began is one more */
   const int walked = state->d > WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;
   double next = floor(0.5 * c->where);
@@ -560,6 +561,18 @@ void fr_natural_down_the_path(fr_natural *state)
   c->refined = 0.0;
 }
 
+/* What the quick ELBO of (loc, factor) is where the density is `top` at loc and factor is what its Hessian says. */
+static double promised(const fr_natural *state, const fr_natural_spec *spec, double top, const double *factor, double *work)
+{
+  fr_pairs b;
+  fr_pairs_layout(state->d, SCORE_PAIRS, work, &b);
+  fr_pairs_draw(state, spec, 0.0, 0, &b);
+  double square = 0.0;
+  for (size_t j = 0; j < (size_t)state->d; j++)
+    for (size_t p = 0; p < SCORE_PAIRS; p++) square += b.e[j * b.ld + p] * b.e[j * b.ld + p];
+  return top - 0.5 * square / SCORE_PAIRS + fr_sum_log_diagonal(state->d, factor);
+}
+
 static int score_newton(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
 {
   fr_natural_counters *c = &state->c;
@@ -569,12 +582,13 @@ static int score_newton(fr_natural *state, const fr_natural_spec *spec, const cl
   if (status == FR_OK) status = fr_natural_quick(state, spec, k->base_gradient, k->base, SCORE_PAIRS, 0.0, &at_newton, rest);
   if (status != FR_OK) return status;
   const double before = c->score;
+  const int plain = c->where == c->path && fabs(at_point - promised(state, spec, c->value, k->base, rest)) < PLAIN;
   if (at_point > c->score) keep_best(state, at_point, 1000.0 * c->round + c->where, x, k->base);
   if (at_newton > c->score) {
     keep_best(state, at_newton, 1000.0 * c->round + c->where, k->base_gradient, k->base);
     c->unfinished = c->slope > 0.5;
   }
-  next_point(state, c->score > before);
+  next_point(state, c->score > before, plain);
   return FR_OK;
 }
 
@@ -591,7 +605,7 @@ int fr_natural_hessian(fr_natural *state, const fr_natural_spec *spec, double *w
     int again = 0;
     c->at += 1.0;
     if (newton(state, &k, &c->slope, &again, work) != FR_OK) {
-      next_point(state, 0);
+      next_point(state, 0, 0);
     } else if (again) {
       c->at = 0.0;
       c->refined += 1.0;
@@ -599,7 +613,7 @@ int fr_natural_hessian(fr_natural *state, const fr_natural_spec *spec, double *w
     return FR_OK;
   }
   if (first == 0 && c->refined == 0.0 && begin_hessian(state, &k, work) != FR_OK) {
-    next_point(state, 0);
+    next_point(state, 0, 0);
     return FR_OK;
   }
   int status = hessian_columns(state, spec, &k, first, some, work);
