@@ -64,7 +64,7 @@ size_t fr_natural_climb_work(int d)
 {
   const size_t n = (size_t)d;
   const size_t memory = (2 * FR_NATURAL_PATH_MEMORY + 1) * n + FR_NATURAL_PATH_MEMORY;
-  const size_t walked = (4 + 3 * PROBES) * n + PROBES + fr_natural_evaluate_work(d, PROBES);
+  const size_t walked = (6 + 3 * PROBES) * n + PROBES + fr_natural_evaluate_work(d, PROBES);
   const size_t columns = 3 * n * COLUMNS + COLUMNS + fr_natural_evaluate_work(d, COLUMNS);
   const size_t covariance = 2 * n * n + n + fr_dense_work(d);
   return memory + larger(larger(columns, covariance), larger(walked, fr_pairs_work(d, 8))) + 4 * n;
@@ -152,9 +152,10 @@ static int draw_in(fr_natural *state, const fr_natural_spec *spec, double *origi
 
 /* A crude ELBO of the best Normal at z, whose density and gradient are given: independent coordinates, with curvatures from gradients a
  * little off in PROBES directions of random signs (Bekas, Kokiopoulou and Saad 2007), sign (d x PROBES): each coordinate's own curvature, and
- * those that it shares with others, which average out. NaN where it is not finite. */
+ * those that it shares with others, which average out. NaN where it is not finite. To sd the sds of a Normal that may be drawn
+ * from: of a negative curvature the size is taken, and none is above 1. */
 static int crude_elbo(fr_natural *state, const fr_natural_spec *spec, const double *z, double value, const double *g, const double *sign, double *elbo,
-                      double *work)
+                      double *sd, double *work)
 {
   const size_t n = (size_t)state->d, W = (size_t)fr_width(PROBES);
   const double h = 1e-4;
@@ -167,33 +168,36 @@ static int crude_elbo(fr_natural *state, const fr_natural_spec *spec, const doub
     double curvature = 0.0;
     for (size_t s = 0; s < PROBES; s++) curvature += (g[j] - g_off[j * W + s]) / (h * sign[j * PROBES + s]) / PROBES;
     *elbo -= 0.5 * log(curvature > FLATTEST ? curvature : curvature == curvature ? FLATTEST : NAN);
+    sd[j] = 1.0 / sqrt(fmax(fabs(curvature), 1.0));
   }
   return status;
 }
 
 /* A walk whose strides know the signs of the gradient alone (Riedmiller and Braun 1993), to the point of it that is best for a Normal.
  * Where hundreds of effects share a scale, the gradient of the scale is hundreds of times theirs: a climb would follow it into the throat
- * of the funnel, where all of them are 0, before they have moved. Walking, they are as fast as it is. */
-static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, double *work)
+ * of the funnel, where all of them are 0, before they have moved. Walking, they are as fast as it is. sd: those of the Normal there. */
+static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, double *sd, double *work)
 {
   const size_t n = (size_t)state->d;
-  double *z = work, *g = z + n, *before = g + n, *stride = before + n, *sign = stride + n, *rest = sign + n * PROBES, best = -INFINITY, value, elbo;
+  double *z = work, *g = z + n, *before = g + n, *stride = before + n, *sd_here = stride + n, *sign = sd_here + n, *rest = sign + n * PROBES;
+  double best = -INFINITY, value, elbo;
   memcpy(z, origin, n * sizeof(double));
   fr_normals(1, FR_STREAM_FIT, 0, 0, PROBES, state->d, PROBES, sign);
   for (size_t i = 0; i < n * PROBES; i++) sign[i] = sign[i] < 0.0 ? -1.0 : 1.0;
-  for (size_t j = 0; j < n; j++) before[j] = 0.0, stride[j] = FIRST_STRIDE;
+  for (size_t j = 0; j < n; j++) before[j] = 0.0, stride[j] = FIRST_STRIDE, sd[j] = 1.0;
   for (int k = 0, since = 0; k < WALK && since < LOST; k++) {
     int status = fr_natural_evaluate(state, spec, 1, z, &value, g, rest);
     if (status != FR_OK) return status;
     if (!isfinite(value) || !fr_vector_finite(n, g)) break;
     if (k % EVERY == 0) {
-      status = crude_elbo(state, spec, z, value, g, sign, &elbo, rest);
+      status = crude_elbo(state, spec, z, value, g, sign, &elbo, sd_here, rest);
       if (status != FR_OK) return status;
       since++;
       if (elbo > best) {
         best = elbo;
         since = 0;
         memcpy(origin, z, n * sizeof(double));
+        memcpy(sd, sd_here, n * sizeof(double));
       }
     }
     for (size_t j = 0; j < n; j++) {
@@ -206,6 +210,30 @@ static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, 
   return FR_OK;
 }
 
+static void keep_best(fr_natural *state, double score, double candidate, const double *loc, const double *factor)
+{
+  const size_t n = (size_t)state->d;
+  state->c.score = score;
+  state->c.best = candidate;
+  state->c.unfinished = 0.0;
+  memcpy(state->best_loc, loc, n * sizeof(double));
+  memcpy(state->best_factor, factor, n * n * sizeof(double));
+}
+
+/* The walk; the Normal to which it leads is the first candidate. */
+static int walk_in(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
+{
+  const size_t n = (size_t)state->d;
+  double *sd = work, *factor = k->hessian, *rest = sd + n, score;
+  int status = walk(state, spec, k->origin, sd, rest);
+  if (status != FR_OK) return status;
+  memset(factor, 0, n * n * sizeof(double));
+  for (size_t j = 0; j < n; j++) factor[j * n + j] = sd[j];
+  status = fr_natural_quick(state, spec, k->origin, factor, SCORE_PAIRS, 0.0, &score, rest);
+  if (status == FR_OK && score > state->c.score) keep_best(state, score, 0.0, k->origin, factor);
+  return status;
+}
+
 /* The first evaluation of a round. */
 static int set_out(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
 {
@@ -216,7 +244,7 @@ static int set_out(fr_natural *state, const fr_natural_spec *spec, const climb_a
     memset(k->frame, 0, n * n * sizeof(double));
     for (size_t i = 0; i < n; i++) k->frame[i * n + i] = 1.0;
     int status = draw_in(state, spec, k->origin, rest);
-    if (status == FR_OK && state->d > WALK_FROM) status = walk(state, spec, k->origin, rest);
+    if (status == FR_OK && state->d > WALK_FROM) status = walk_in(state, spec, k, rest);
     if (status != FR_OK) return status;
   }
   memset(k->x, 0, n * sizeof(double));
@@ -302,16 +330,6 @@ static int path_factor(int d, const climb_arrays *k, int point, double *factor, 
   int status = fr_dense_cholesky_raised(d, own, rest);
   if (status == FR_OK) fr_dense_product(d, FR_LOWER, k->frame, own, factor);
   return status;
-}
-
-static void keep_best(fr_natural *state, double score, double candidate, const double *loc, const double *factor)
-{
-  const size_t n = (size_t)state->d;
-  state->c.score = score;
-  state->c.best = candidate;
-  state->c.unfinished = 0.0;
-  memcpy(state->best_loc, loc, n * sizeof(double));
-  memcpy(state->best_factor, factor, n * n * sizeof(double));
 }
 
 /* One candidate. Later rounds score the path's points only. */

@@ -201,3 +201,72 @@ test_that("of two explanations of spread, groups and counts, the better is found
   found <- as.data.frame(summary(fit))[c("mu", "s", "phi"), ]
   expect_true(all(abs(found$mean - c(0.5, 0.7, 2)) < 3 * found$sd)) # what the counts were drawn with
 })
+
+# The 30 rats of BUGS (Gelfand, Hills, Racine-Poon and Smith 1990), whose weights are known in all textbooks; here with flat priors on the
+# three scales, as posteriordb has it. The expected values are those of the OpenBUGS examples, volume 1.
+test_that("the rats end where BUGS does, and not in the throat of their funnel", {
+  weights <- c(151, 145, 147, 155, 135, 159, 141, 159, 177, 134, 160, 143, 154, 171, 163, 160, 142, 156, 157, 152, 154, 139, 146, 157, 132, 160, 169, 157, 137, 153,
+               199, 199, 214, 200, 188, 210, 189, 201, 236, 182, 208, 188, 200, 221, 216, 207, 187, 203, 212, 203, 205, 190, 191, 211, 185, 207, 216, 205, 180, 200,
+               246, 249, 263, 237, 230, 252, 231, 248, 285, 220, 261, 220, 244, 270, 242, 248, 234, 243, 259, 246, 253, 225, 229, 250, 237, 257, 261, 248, 219, 244,
+               283, 293, 312, 272, 280, 298, 275, 297, 350, 260, 313, 273, 289, 326, 281, 288, 280, 283, 307, 286, 298, 267, 272, 285, 286, 303, 295, 289, 258, 286,
+               320, 354, 328, 297, 323, 331, 305, 338, 376, 296, 352, 314, 325, 358, 312, 324, 316, 317, 336, 321, 334, 302, 302, 323, 331, 345, 333, 316, 291, 324)
+  rats <- list(y = weights, rat = rep(1:30, 5), x = rep(c(8, 15, 22, 29, 36), each = 30))
+  m <- model({
+    mu_alpha    ~ normal(0, 100)
+    mu_beta     ~ normal(0, 100)
+    sigma       ~ flat(lower = 0)
+    sigma_alpha ~ flat(lower = 0)
+    sigma_beta  ~ flat(lower = 0)
+    alpha  ~ normal(mu_alpha, sigma_alpha, dim = 30)
+    beta   ~ normal(mu_beta, sigma_beta, dim = 30)
+    alpha0 <- mu_alpha - 22 * mu_beta
+    y      ~ normal(alpha[rat] + beta[rat] * (x - 22), sigma)
+  })
+  for (seed in c(2, 3, 10)) {
+    fit <- quiet_fit(m, rats, seed = seed, keep = "alpha0")
+    expect_identical(fit$status, "converged")
+    s <- as.data.frame(summary(fit))
+    found <- s[match(c("alpha0", "mu_beta", "sigma"), s$variable), ]
+    bugs <- list(mean = c(106.6, 6.186, 6.093), sd = c(3.66, 0.1088, 0.4643))
+    expect_lt(max(abs(found$mean - bugs$mean) / bugs$sd), 0.25)
+    expect_lt(max(abs(log(found$sd / bugs$sd))), 0.3) # the priors of the scales are not quite the same
+  }
+})
+
+# Capture and recapture, each animal with a catchability of its own. Its mode has all catchabilities alike and their spread at its bound.
+# R integrates the catchabilities out.
+test_that("hundreds of standardised effects don't end at the bound of their scale", {
+  set.seed(15)
+  p <- c(0.3, 0.6, 0.4, 0.5, 0.2)
+  y <- matrix(rbinom(1500, 1, rbinom(300, 1, 0.45) * plogis(outer(rnorm(300), qlogis(p), "+"))), 300)
+  y <- y[order(-rowSums(y)), ]
+  m <- model({
+    omega  ~ uniform(0, 1)
+    mean_p ~ uniform(0, 1, dim = 5)
+    sigma  ~ uniform(0, 5)
+    z      ~ normal(0, 1, dim = 300)
+    never  <- which(rowSums(y) == 0)
+    lp     <- log(omega) + rowSums(plogis((2 * y - 1) * outer(sigma * z, qlogis(mean_p), "+"), log.p = TRUE))
+    target(lp[-never])
+    for (i in never) target(log_sum_exp(c(lp[i], log1p(-omega))))
+  })
+  histories <- apply(y, 1, paste, collapse = "")
+  minus_log_posterior <- function(theta) { # omega, mean_p on the logit scale, sigma on that of its bounds
+    s <- 5 * plogis(theta[7])
+    z <- seq(-8, 8, by = 0.1)
+    one <- function(h) {
+      h <- as.numeric(strsplit(h, "")[[1]])
+      seen <- plogis(theta[1]) * sum(0.1 * dnorm(z) * exp(rowSums(plogis(outer(s * z, theta[2:6], "+") * rep(2 * h - 1, each = length(z)), log.p = TRUE))))
+      log(if (any(h == 1)) seen else seen + plogis(-theta[1]))
+    }
+    kinds <- table(histories)
+    -sum(kinds * vapply(names(kinds), one, 0)) - sum(log(plogis(theta)) + log(plogis(-theta)))
+  }
+  exact <- optim(c(0, qlogis(p), -1), minus_log_posterior, method = "BFGS", hessian = TRUE)
+  sd <- sqrt(diag(solve(exact$hessian)))
+  for (seed in 2:3) {
+    fit <- quiet_fit(m, list(y = y), seed = seed)
+    expect_identical(fit$status, "converged")
+    expect_lt(max(abs(coef(fit)[1:6] - exact$par[1:6]) / sd[1:6]), 0.5)
+  }
+})
