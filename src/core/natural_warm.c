@@ -399,10 +399,11 @@ static int around_the_best(fr_natural *state, int gained)
   return 0;
 }
 
-/* After the Hessian at one point of the path: on to the next, or out. A climb that found a mode is done when the Hessian there is
- * the best candidate and, `plain`, says what the density is around it. Otherwise, in a funnel whose density has its mode in the throat, the
- * good Normals lie early on the path: half way, a quarter and so on, while that gains; and where the climb began, if a walk has led there. Where d is large, a Hessian is dear: the
- * beginning comes second, and on the way down the first point that does not gain is the last. */
+/* After the Hessian at one point of the path: on to the next, or out. A climb that found a mode is done when the Hessian there is the
+ * best candidate and, `plain`, says what the density is around it. Otherwise, in a funnel whose density has its mode in the throat, the
+ * good Normals lie early on the path: half way, a quarter and so on, while that gains; and where the climb began, if a walk has led
+ * there. Where d is large, a Hessian is dear: the beginning comes second, and on the way down the first point that does not gain is the
+ * last. */
 static void next_point(fr_natural *state, int gained, int plain)
 {
   fr_natural_counters *c = &state->c;
