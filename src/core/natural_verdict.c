@@ -4,6 +4,8 @@
  * H the L-BFGS estimate of the inverse Hessian, U = mean over i <> j of g_i' H g_j / 2 is the gap in nats, to second order. */
 #include "natural_matched.h"
 
+#define WILD 1e6        /* nats: with such an error some draws lie where the density all but vanishes, as where it is not finite; */
+#define WILD_TRIES 10.0 /* ... but a guide that stays so is one to go on from */
 #define LEAST_BATCHES 4.0
 #define LEAST_PAIRS 24
 #define GROWTH 1.5
@@ -250,8 +252,9 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   if (!usable) return refuse_verdict(state, spec);
   status = fr_matched_drift(state, &f, &w);
   if (status != FR_OK) return status;
-  fr_natural_succeed(state);
   c->elbo = value = fr_matched_mean_value(f.of, of_batch, &value_se);
+  if (value_se > WILD && c->bad < WILD_TRIES) return refuse_verdict(state, spec);
+  fr_natural_succeed(state);
   if (!keep_or_fall_back(state, spec, value, value_se)) return FR_OK;
   const fr_gap_estimate found = larger_gap(&f, (int)c->held, f.gradient, w.scratch);
   c->gap = found.U;
