@@ -270,3 +270,24 @@ test_that("hundreds of standardised effects don't end at the bound of their scal
     expect_lt(max(abs(coef(fit)[1:6] - exact$par[1:6]) / sd[1:6]), 0.5)
   }
 })
+
+# Draws of a scale so wide that exp() of the others' overflows: their densities are finite now and then, and then below -1e100.
+test_that("a guide whose tails the density does not bear is drawn in, not kept", {
+  set.seed(21)
+  g <- rep(1:50, each = 4)
+  x <- rnorm(200)
+  counts <- list(J = 50, g = g, x = x, y = rpois(200, exp(0.5 + 0.3 * x + rnorm(50, sd = 0.5)[g])))
+  m <- model({
+    b0 ~ normal(0, 5)
+    b1 ~ normal(0, 1)
+    s  ~ half_normal(1)
+    v  ~ normal(0, 1, dim = J)
+    y  ~ poisson_log(b0 + b1 * x + s * v[g])
+  })
+  near <- quiet_fit(m, counts, seed = 1)
+  for (seed in c(3, 34)) {
+    far <- quiet_fit(m, counts, seed = seed, init = init_to_uniform(radius = 4))
+    expect_identical(far$status, "converged")
+    expect_lt(abs(far$elbo - near$elbo), 0.1 + 4 * (far$elbo_se + near$elbo_se))
+  }
+})
