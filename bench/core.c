@@ -51,7 +51,7 @@ static volatile double sink;
 
 static double *doubles(size_t n)
 {
-  return (double *)((((uintptr_t)R_alloc(n + 8, sizeof(double))) + 63) / 64 * 64);
+  return fr_aligned((double *)R_alloc(n + FR_LANES, sizeof(double)));
 }
 
 SEXP bench_isa(SEXP name)

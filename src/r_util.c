@@ -73,6 +73,5 @@ SEXP fullrank_isa(void)
 
 double *fr_work(size_t n)
 {
-  char *p = R_alloc(n * sizeof(double) + 64, 1);
-  return (double *)(((uintptr_t)p + 63) / 64 * 64);
+  return fr_aligned((double *)R_alloc(n + FR_LANES, sizeof(double)));
 }

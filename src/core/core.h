@@ -33,8 +33,8 @@ enum fr_status {
 #define FR_LOG_PI 1.144729885849400174143427351353
 #define FR_LN_2 0.693147180559945309417232121458
 
-/* Vectors that straddle a line of the cache cost twice, and one that is stored and then loaded costs ten times: what is written and
- * read again by vectors stands at a multiple of FR_ALIGN bytes. */
+/* A vector that straddles a line of the cache and is loaded soon after it was stored waits for the store to be done: what is written
+ * and read again by vectors stands at a multiple of FR_ALIGN bytes. */
 #define FR_ALIGN 64
 
 /* n doubles filled up to whole blocks, so that what stands behind is aligned as well as what stands before */

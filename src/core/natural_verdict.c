@@ -250,10 +250,10 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
   status = fr_matched_evaluate(state, spec, &w, f.of, f.u, of_batch, f.gradient, &lost, &usable);
   if (status != FR_OK) return status;
   if (!usable) return refuse_verdict(state, spec);
-  status = fr_matched_drift(state, &f, &w);
-  if (status != FR_OK) return status;
   c->elbo = value = fr_matched_mean_value(f.of, of_batch, &value_se);
   if (value_se > WILD && c->bad < WILD_TRIES) return refuse_verdict(state, spec);
+  status = fr_matched_drift(state, &f, &w);
+  if (status != FR_OK) return status;
   fr_natural_succeed(state);
   if (!keep_or_fall_back(state, spec, value, value_se)) return FR_OK;
   const fr_gap_estimate found = larger_gap(&f, (int)c->held, f.gradient, w.scratch);

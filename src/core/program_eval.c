@@ -14,7 +14,8 @@ static void whole_reverse(fr_run *run, int g);
 static int run_loop(fr_run *run, const fr_loop *loop);
 static void log_prob_rows(fr_run *run, int g, int i, long row0, long rows, int reverse);
 
-/* The visit of node i for `rows` rows from row0 on. The call is filled in field by field where it stays: a copy of it, read in other pieces than it was written in, stalls. */
+/* The visit of node i for `rows` rows from row0 on. The call is filled in field by field where it stays: a copy of it, read in other
+ * pieces than it was written in, stalls. */
 static void visit(fr_call *c, const fr_run *run, int g, int i, long row0, long rows, int reverse)
 {
   const fr_program_spec *s = &run->p->spec;
