@@ -1,309 +1,15 @@
-/* natural_warm.c: the way from a cold start to where natural gradients work.
+/* natural_warm.c: the Normals that a climb's path offers.
  *
- * L-BFGS climbs the log density in a frame, z = origin + F w, F = I in the first round. Points along its path with their BFGS
- * covariance, the Hessian at its end (by differences of gradients in the frame of that covariance) and the Newton point from it
- * compete by a quick ELBO on the same few draws: the mode itself can be far from the best Normal. Where the Newton point wins by far,
- * another round climbs in its frame, which is what makes the start independent of the parameters' scales. */
-#include "natural_parts.h"
+ * Points along the path with their BFGS covariance, the Hessian at its end (by differences of gradients in the frame of that covariance) and
+ * the Newton point from it compete by a quick ELBO on the same few draws: the mode itself can be far from the best Normal. Where the
+ * Newton point wins by far, another round climbs in its frame, which is what makes the start independent of the parameters' scales. */
+#include "natural_climb.h"
 
-#include "rng.h"
-
-#define PATH_MAX 200    /* points of a path beyond its first */
-#define SMALL_GAIN 0.01 /* nats */
-#define PATIENCE 5      /* gains in a row that may be smaller */
-#define COLUMNS 64      /* of the Hessian in one unit */
-#define SCORE_PAIRS 4
 #define REFINEMENTS 4   /* Hessians at one point beyond the first */
 #define SPREAD 30.0     /* of sds in the frame of a Hessian that ask for one */
 #define AROUND 2        /* points tried around the best of the path */
-#define HOPELESS 1000.0 /* nats by which a start may be worse than points nearer 0 */
-#define WALK 40         /* points of the walk before the climb */
-#define EVERY 2         /* of them are scored, by PROBES gradients more */
-#define PROBES 8
-#define LOST 4          /* scores in a row below the best that end the walk */
-#define WALK_FROM 100   /* d above which there is one */
-#define FIRST_STRIDE 0.1
-#define LONGEST_STRIDE 0.5
 #define BENT 0.1        /* least size of a negative curvature in the frame */
-#define FLATTEST 0.01   /* curvature of a coordinate, where differences say less */
 #define PLAIN 1.0       /* nats by which the density at a mode may be other than its Hessian says */
-
-/* what the climb keeps beside loc and factor */
-typedef struct {
-  double *x, *g;          /* (PATH_MAX + 2) x d: points and gradients of the path, in the frame */
-  double *direction;      /* d */
-  double *origin, *frame; /* d, d x d lower */
-  double *hessian;        /* d x d */
-  double *base;           /* d x d lower: frame of the Hessian; then the factor from it */
-  double *base_gradient;  /* d: in that frame; then the Newton point */
-} climb_arrays;
-
-size_t fr_natural_climb_size(int d)
-{
-  const size_t n = (size_t)d;
-  return 2 * (PATH_MAX + 2) * n + 3 * n + 3 * n * n;
-}
-
-static climb_arrays layout(const fr_natural *state)
-{
-  const size_t n = (size_t)state->d;
-  climb_arrays k = {.x = state->climb};
-  k.g = k.x + (PATH_MAX + 2) * n;
-  k.direction = k.g + (PATH_MAX + 2) * n;
-  k.origin = k.direction + n;
-  k.base_gradient = k.origin + n;
-  k.frame = k.base_gradient + n;
-  k.hessian = k.frame + n * n;
-  k.base = k.hessian + n * n;
-  return k;
-}
-
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
-size_t fr_natural_climb_work(int d)
-{
-  const size_t n = (size_t)d;
-  const size_t memory = (2 * FR_NATURAL_PATH_MEMORY + 1) * n + FR_NATURAL_PATH_MEMORY;
-  const size_t walked = (6 + 3 * PROBES) * n + PROBES + fr_natural_evaluate_work(d, PROBES);
-  const size_t columns = 3 * n * COLUMNS + COLUMNS + fr_natural_evaluate_work(d, COLUMNS);
-  const size_t covariance = 2 * n * n + n + fr_dense_work(d);
-  return memory + larger(larger(columns, covariance), larger(walked, fr_pairs_work(d, 8))) + 4 * n;
-}
-
-/* ---- climb ---- */
-
-/* Curvature pairs of the path up to point `last`, the latest of them; returns how many. s, y: FR_NATURAL_PATH_MEMORY x d. */
-static int path_memory(int d, const climb_arrays *k, int last, double *s, double *y)
-{
-  const size_t n = (size_t)d;
-  int first = last, held = 0;
-  for (int usable = 0; first > 0 && usable < FR_NATURAL_PATH_MEMORY; first--, usable++) {}
-  for (int i = first; i < last; i++) {
-    double *sk = s + (size_t)held * n, *yk = y + (size_t)held * n;
-    const double *x0 = k->x + (size_t)i * n, *g0 = k->g + (size_t)i * n;
-    for (size_t j = 0; j < n; j++) {
-      sk[j] = x0[n + j] - x0[j];
-      yk[j] = g0[j] - g0[n + j];
-    }
-    if (fr_dot(n, yk, sk) > 1e-10 * sqrt(fr_dot(n, yk, yk) * fr_dot(n, sk, sk))) held++;
-  }
-  return held;
-}
-
-static double initial_curvature(size_t n, int held, const double *s, const double *y, double otherwise)
-{
-  if (held == 0) return otherwise;
-  s += (size_t)(held - 1) * n;
-  y += (size_t)(held - 1) * n;
-  return fr_dot(n, s, y) / fr_dot(n, y, y);
-}
-
-/* out = origin + F w */
-static void from_frame(int d, const climb_arrays *k, const double *w, double *out)
-{
-  for (size_t i = 0; i < (size_t)d; i++) out[i] = k->origin[i] + fr_dot(i + 1, k->frame + i * (size_t)d, w);
-}
-
-/* out = A' g for lower A */
-static void to_frame(int d, const double *a, const double *g, double *out)
-{
-  const size_t n = (size_t)d;
-  memset(out, 0, n * sizeof(double));
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j <= i; j++) out[j] += a[i * n + j] * g[i];
-}
-
-/* value and gradient in the frame at w */
-static int evaluate_at(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, const double *w, double *value, double *g,
-                       double *work)
-{
-  const int d = state->d;
-  double *z = work, *raw = z + d;
-  from_frame(d, k, w, z);
-  int status = fr_natural_evaluate(state, spec, 1, z, value, raw, raw + d);
-  if (status == FR_OK) to_frame(d, k->frame, raw, g);
-  return status;
-}
-
-static void end_climb(fr_natural *state)
-{
-  state->c.phase = FR_NATURAL_SCORE;
-  state->c.at = 0.0;
-}
-
-/* Where the density at the start is hopeless beside that of points nearer 0, the best of those is where the climb begins. */
-static int draw_in(fr_natural *state, const fr_natural_spec *spec, double *origin, double *work)
-{
-  const size_t n = (size_t)state->d, W = (size_t)fr_width(4);
-  const double share[4] = {1.0, 0.5, 0.25, 0.0};
-  double *z = work, *lp = z + n * W;
-  int best = 0;
-  for (size_t j = 0; j < n; j++)
-    for (size_t s = 0; s < W; s++) z[j * W + s] = share[s < 4 ? s : 0] * origin[j];
-  int status = spec->log_density(spec->model, 4, W, z, lp, NULL); /* values that are not finite are no fault of the model's here */
-  if (status != FR_OK) return status;
-  state->c.densities += 4.0;
-  for (int s = 1; s < 4; s++)
-    if (isfinite(lp[s]) && !(lp[s] <= lp[best])) best = s;
-  if (!isfinite(lp[0]) || lp[best] > lp[0] + HOPELESS)
-    for (size_t j = 0; j < n; j++) origin[j] *= share[best];
-  return FR_OK;
-}
-
-/* A crude ELBO of the best Normal at z, whose density and gradient are given: independent coordinates, with curvatures from gradients a
- * little off in PROBES directions of random signs (Bekas, Kokiopoulou and Saad 2007), sign (d x PROBES): each coordinate's own curvature, and
- * those that it shares with others, which average out. NaN where it is not finite. To sd the sds of a Normal that may be drawn
- * from: of a negative curvature the size is taken, and none is above 1. */
-static int crude_elbo(fr_natural *state, const fr_natural_spec *spec, const double *z, double value, const double *g, const double *sign, double *elbo,
-                      double *sd, double *work)
-{
-  const size_t n = (size_t)state->d, W = (size_t)fr_width(PROBES);
-  const double h = 1e-4;
-  double *off = work, *g_off = off + n * W, *unused = g_off + n * W, *rest = unused + W;
-  for (size_t j = 0; j < n; j++)
-    for (size_t s = 0; s < PROBES; s++) off[j * W + s] = z[j] + h * sign[j * PROBES + s];
-  int status = fr_natural_evaluate(state, spec, PROBES, off, unused, g_off, rest);
-  *elbo = value;
-  for (size_t j = 0; j < n; j++) {
-    double curvature = 0.0;
-    for (size_t s = 0; s < PROBES; s++) curvature += (g[j] - g_off[j * W + s]) / (h * sign[j * PROBES + s]) / PROBES;
-    *elbo -= 0.5 * log(curvature > FLATTEST ? curvature : curvature == curvature ? FLATTEST : NAN);
-    sd[j] = 1.0 / sqrt(fmax(fabs(curvature), 1.0));
-  }
-  return status;
-}
-
-/* A walk whose strides know the signs of the gradient alone (Riedmiller and Braun 1993), to the point of it that is best for a Normal.
- * Where hundreds of effects share a scale, the gradient of the scale is hundreds of times theirs: a climb would follow it into the throat
- * of the funnel, where all of them are 0, before they have moved. Walking, they are as fast as it is. sd: those of the Normal there. */
-static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, double *sd, double *work)
-{
-  const size_t n = (size_t)state->d;
-  double *z = work, *g = z + n, *before = g + n, *stride = before + n, *sd_here = stride + n, *sign = sd_here + n, *rest = sign + n * PROBES;
-  double best = -INFINITY, value, elbo;
-  memcpy(z, origin, n * sizeof(double));
-  fr_normals(1, FR_STREAM_FIT, 0, 0, PROBES, state->d, PROBES, sign);
-  for (size_t i = 0; i < n * PROBES; i++) sign[i] = sign[i] < 0.0 ? -1.0 : 1.0;
-  for (size_t j = 0; j < n; j++) before[j] = 0.0, stride[j] = FIRST_STRIDE, sd[j] = 1.0;
-  for (int k = 0, since = 0; k < WALK && since < LOST; k++) {
-    int status = fr_natural_evaluate(state, spec, 1, z, &value, g, rest);
-    if (status != FR_OK) return status;
-    if (!isfinite(value) || !fr_vector_finite(n, g)) break;
-    if (k % EVERY == 0) {
-      status = crude_elbo(state, spec, z, value, g, sign, &elbo, sd_here, rest);
-      if (status != FR_OK) return status;
-      since++;
-      if (elbo > best) {
-        best = elbo;
-        since = 0;
-        memcpy(origin, z, n * sizeof(double));
-        memcpy(sd, sd_here, n * sizeof(double));
-      }
-    }
-    for (size_t j = 0; j < n; j++) {
-      const double turn = g[j] * before[j];
-      stride[j] = turn > 0.0 ? fmin(1.2 * stride[j], LONGEST_STRIDE) : turn < 0.0 ? 0.5 * stride[j] : stride[j];
-      z[j] += g[j] > 0.0 ? stride[j] : g[j] < 0.0 ? -stride[j] : 0.0;
-      before[j] = g[j];
-    }
-  }
-  return FR_OK;
-}
-
-static void keep_best(fr_natural *state, double score, double candidate, const double *loc, const double *factor)
-{
-  const size_t n = (size_t)state->d;
-  state->c.score = score;
-  state->c.best = candidate;
-  state->c.unfinished = 0.0;
-  memcpy(state->best_loc, loc, n * sizeof(double));
-  memcpy(state->best_factor, factor, n * n * sizeof(double));
-}
-
-/* The walk; the Normal to which it leads is the first candidate. */
-static int walk_in(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
-{
-  const size_t n = (size_t)state->d;
-  double *sd = work, *factor = k->hessian, *rest = sd + n, score;
-  int status = walk(state, spec, k->origin, sd, rest);
-  if (status != FR_OK) return status;
-  memset(factor, 0, n * n * sizeof(double));
-  for (size_t j = 0; j < n; j++) factor[j * n + j] = sd[j];
-  status = fr_natural_quick(state, spec, k->origin, factor, SCORE_PAIRS, 0.0, &score, rest);
-  if (status == FR_OK && score > state->c.score) keep_best(state, score, 0.0, k->origin, factor);
-  return status;
-}
-
-/* The first evaluation of a round. */
-static int set_out(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
-{
-  const size_t n = (size_t)state->d;
-  double value, *g = work, *rest = g + n;
-  if (state->c.round == 0.0) {
-    memcpy(k->origin, state->loc, n * sizeof(double));
-    memset(k->frame, 0, n * n * sizeof(double));
-    for (size_t i = 0; i < n; i++) k->frame[i * n + i] = 1.0;
-    int status = draw_in(state, spec, k->origin, rest);
-    if (status == FR_OK && state->d > WALK_FROM) status = walk_in(state, spec, k, rest);
-    if (status != FR_OK) return status;
-  }
-  memset(k->x, 0, n * sizeof(double));
-  int status = evaluate_at(state, spec, k, k->x, &value, g, rest);
-  if (status != FR_OK) return status;
-  if (!isfinite(value) || !fr_vector_finite(n, g)) {
-    fr_natural_refuse(state, 0);
-    return FR_OK;
-  }
-  memcpy(k->g, g, n * sizeof(double));
-  fr_natural_succeed(state);
-  state->c.path = 0.0;
-  state->c.value = value;
-  state->c.length = 0.0;
-  state->c.small = 0.0;
-  return FR_OK;
-}
-
-int fr_natural_climb(fr_natural *state, const fr_natural_spec *spec, double *work)
-{
-  fr_natural_counters *c = &state->c;
-  const climb_arrays k = layout(state);
-  if (c->path < 0.0) return set_out(state, spec, &k, work);
-  const size_t n = (size_t)state->d, at = (size_t)c->path;
-  double *g_at = k.g + at * n, *s = work, *y = s + FR_NATURAL_PATH_MEMORY * n, *alpha = y + FR_NATURAL_PATH_MEMORY * n;
-  double *w = alpha + FR_NATURAL_PATH_MEMORY, *g = w + n, *rest = g + n, value;
-  if (c->length == 0.0) {
-    const int held = path_memory(state->d, &k, (int)at, s, y);
-    const double norm = sqrt(fr_dot(n, g_at, g_at));
-    fr_lbfgs_direction(n, held, s, y, initial_curvature(n, held, s, y, 1.0 / (norm > 1.0 ? norm : 1.0)), g_at, k.direction, alpha);
-    const double slope = fr_dot(n, g_at, k.direction);
-    if (!(slope > 0.0) || !fr_vector_finite(n, k.direction)) {
-      end_climb(state);
-      return FR_OK;
-    }
-    fr_search_start(c, slope, 1.0);
-  }
-  for (size_t i = 0; i < n; i++) w[i] = k.x[at * n + i] + c->length * k.direction[i];
-  int better, status = evaluate_at(state, spec, &k, w, &value, g, rest);
-  if (status != FR_OK) return status;
-  const int finite = isfinite(value) && fr_vector_finite(n, g);
-  c->refused += !finite;
-  const int found = fr_search_trial(c, finite, value, fr_dot(n, g, k.direction), 25, 8, &better);
-  if (better) {
-    memcpy(k.x + (at + 1) * n, w, n * sizeof(double));
-    memcpy(k.g + (at + 1) * n, g, n * sizeof(double));
-  }
-  if (found == FR_SEARCH_ON) return FR_OK;
-  const double gain = c->best_value - c->value;
-  const int most = state->d > 50 ? PATH_MAX : PATH_MAX / 2;
-  c->small = gain < SMALL_GAIN ? c->small + 1.0 : 0.0;
-  c->length = 0.0;
-  if (found == FR_SEARCH_DONE) {
-    c->path += 1.0;
-    c->value = c->best_value;
-  }
-  if (found == FR_SEARCH_FAILED || c->small >= PATIENCE || c->path >= most) end_climb(state);
-  return FR_OK;
-}
 
 /* ---- candidates ---- */
 
@@ -321,12 +27,12 @@ static int candidate(int points, int i)
 }
 
 /* The Cholesky factor of the BFGS covariance at a point of the path, in z's own coordinates; FR_ERR_NOT_FINITE when it has none. */
-static int path_factor(int d, const climb_arrays *k, int point, double *factor, double *work)
+static int path_factor(int d, const fr_climb_arrays *k, int point, double *factor, double *work)
 {
   const size_t n = (size_t)d;
   double *s = work, *y = s + FR_NATURAL_PATH_MEMORY * n, *own = y + FR_NATURAL_PATH_MEMORY * n, *rest = own + n * n;
-  const int held = path_memory(d, k, point, s, y);
-  fr_lbfgs_covariance(d, held, s, y, initial_curvature(n, held, s, y, 1e-2), own, rest);
+  const int held = fr_path_memory(d, k, point, s, y);
+  fr_lbfgs_covariance(d, held, s, y, fr_path_curvature(n, held, s, y, 1e-2), own, rest);
   int status = fr_dense_cholesky_raised(d, own, rest);
   if (status == FR_OK) fr_dense_product(d, FR_LOWER, k->frame, own, factor);
   return status;
@@ -336,7 +42,7 @@ static int path_factor(int d, const climb_arrays *k, int point, double *factor, 
 int fr_natural_score(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   fr_natural_counters *c = &state->c;
-  const climb_arrays k = layout(state);
+  const fr_climb_arrays k = fr_climb_layout(state);
   const size_t n = (size_t)state->d;
   double *loc = work, *factor = k.hessian, *rest = loc + n, score;
   const int i = (int)c->at, point = i == 0 ? 0 : candidate((int)c->path, i);
@@ -354,24 +60,22 @@ int fr_natural_score(fr_natural *state, const fr_natural_spec *spec, double *wor
     memcpy(loc, state->loc, n * sizeof(double));
     memcpy(factor, state->factor, n * n * sizeof(double));
   } else {
-    from_frame(state->d, &k, k.x + (size_t)point * n, loc);
+    fr_from_frame(state->d, &k, k.x + (size_t)point * n, loc);
     if (path_factor(state->d, &k, point, factor, rest) != FR_OK) return FR_OK;
   }
-  int status = fr_natural_quick(state, spec, loc, factor, SCORE_PAIRS, 0.0, &score, rest);
+  int status = fr_natural_quick(state, spec, loc, factor, FR_SCORE_PAIRS, 0.0, &score, rest);
   if (status != FR_OK) return status;
-  if (score > c->score || c->best < 0.0) keep_best(state, score, 1000.0 * c->round + point, loc, factor);
+  if (score > c->score || c->best < 0.0) fr_keep_best(state, score, 1000.0 * c->round + point, loc, factor);
   return FR_OK;
 }
 
 /* ---- Hessian ---- */
 
-static void next_round(fr_natural *state, const double *loc, const double *factor);
-
 static void leave(fr_natural *state)
 {
   const size_t n = (size_t)state->d;
   if (state->c.unfinished && state->c.round + 1.0 < FR_NATURAL_ROUNDS) {
-    next_round(state, state->best_loc, state->best_factor);
+    fr_next_round(state, state->best_loc, state->best_factor);
     return;
   }
   memcpy(state->loc, state->best_loc, n * sizeof(double));
@@ -409,9 +113,9 @@ static void next_point(fr_natural *state, int gained, int plain)
   fr_natural_counters *c = &state->c;
   const int at_end = c->where == c->path, large = state->d > FR_NATURAL_MATCHED_MAX;
   c->misses = gained ? 0.0 : c->misses + 1.0;
-  const int mode = at_end && gained && plain && c->small >= PATIENCE && !c->funnel && !c->unfinished;
+  const int mode = at_end && gained && plain && c->small >= FR_PATIENCE && !c->funnel && !c->unfinished;
   /* where the climb began is one more */
-  const int walked = state->d > WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;
+  const int walked = state->d > FR_WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;
   double next = floor(0.5 * c->where);
   if (large && walked && at_end && c->where > 0.0) {
     next = 0.0;
@@ -433,26 +137,26 @@ static void next_point(fr_natural *state, int gained, int plain)
 }
 
 /* The frame of the Hessian: the BFGS covariance at the point, and the gradient in it. */
-static int begin_hessian(fr_natural *state, const climb_arrays *k, double *work)
+static int begin_hessian(fr_natural *state, const fr_climb_arrays *k, double *work)
 {
   const size_t n = (size_t)state->d;
   const double *g = k->g + (size_t)state->c.where * n;
   double *s = work, *y = s + FR_NATURAL_PATH_MEMORY * n, *own = y + FR_NATURAL_PATH_MEMORY * n, *rest = own + n * n;
-  const int held = path_memory(state->d, k, (int)state->c.where, s, y);
-  fr_lbfgs_covariance(state->d, held, s, y, initial_curvature(n, held, s, y, 1e-2), own, rest);
+  const int held = fr_path_memory(state->d, k, (int)state->c.where, s, y);
+  fr_lbfgs_covariance(state->d, held, s, y, fr_path_curvature(n, held, s, y, 1e-2), own, rest);
   if (fr_dense_cholesky_raised(state->d, own, rest) != FR_OK) return FR_ERR_NOT_FINITE;
-  to_frame(state->d, own, g, k->base_gradient);
+  fr_to_frame(state->d, own, g, k->base_gradient);
   fr_dense_product(state->d, FR_LOWER, k->frame, own, k->base);
   return FR_OK;
 }
 
 /* Columns first .. first + some - 1 of minus the Hessian in its frame, as rows. One that is not finite is taken to be that of I. */
-static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, int first, int some, double *work)
+static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, int first, int some, double *work)
 {
   const size_t n = (size_t)state->d, W = (size_t)fr_width(some);
   const double h = 1e-3;
   double *x = work, *z = x + n, *g = z + n * W, *white = g + n * W, *lp = white + n * W, *rest = lp + W;
-  from_frame(state->d, k, k->x + (size_t)state->c.where * n, x);
+  fr_from_frame(state->d, k, k->x + (size_t)state->c.where * n, x);
   for (size_t j = 0; j < n; j++)
     for (int i = 0; i < some; i++) z[j * W + (size_t)i] = x[j] + h * k->base[j * n + (size_t)(first + i)];
   int status = fr_natural_evaluate(state, spec, some, z, lp, g, rest);
@@ -460,7 +164,7 @@ static int hessian_columns(fr_natural *state, const fr_natural_spec *spec, const
   for (size_t j = 0; W > 1 && j < n; j++)
     for (size_t i = (size_t)some; i < W; i++) g[j * W + i] = 0.0;
   if (W > 1) fr_dense_multiply_transposed(state->d, FR_LOWER, k->base, some, W, g, white);
-  else to_frame(state->d, k->base, g, white);
+  else fr_to_frame(state->d, k->base, g, white);
   for (int i = 0; i < some; i++) {
     double *row = k->hessian + (size_t)(first + i) * n;
     for (size_t j = 0; j < n; j++) row[j] = -(white[j * W + (size_t)i] - k->base_gradient[j]) / h;
@@ -525,7 +229,7 @@ static double spread_of(int d, const double *factor)
 /* From the Hessian its inverse's factor in base, and the Newton point in base_gradient; *decrement is the gain that it promises. Where
  * curvatures differ so much that differences cannot tell the small ones, the Hessian is taken anew in the frame found: *again is 1 and
  * base_gradient the gradient in it. */
-static int newton(fr_natural *state, const climb_arrays *k, double *decrement, int *again, double *work)
+static int newton(fr_natural *state, const fr_climb_arrays *k, double *decrement, int *again, double *work)
 {
   const size_t n = (size_t)state->d;
   double *x = work, *white = x + n, *own = white + n, *rest = own + n * n;
@@ -534,37 +238,16 @@ static int newton(fr_natural *state, const climb_arrays *k, double *decrement, i
   if (status != FR_OK) return status;
   fr_dense_product(state->d, FR_LOWER, k->base, own, k->hessian);
   memcpy(k->base, k->hessian, n * n * sizeof(double));
-  to_frame(state->d, own, k->base_gradient, white); /* the step is base X X' g: white = X' g in the new frame */
+  fr_to_frame(state->d, own, k->base_gradient, white); /* the step is base X X' g: white = X' g in the new frame */
   *again = state->c.refined < REFINEMENTS && spread_of(state->d, own) > SPREAD;
   if (*again) {
     memcpy(k->base_gradient, white, n * sizeof(double));
     return fr_vector_finite(n, k->base_gradient) && fr_vector_finite(n * n, k->base) ? FR_OK : FR_ERR_NOT_FINITE;
   }
   *decrement = 0.5 * fr_dot(n, white, white);
-  from_frame(state->d, k, k->x + (size_t)state->c.where * n, x);
+  fr_from_frame(state->d, k, k->x + (size_t)state->c.where * n, x);
   for (size_t i = 0; i < n; i++) k->base_gradient[i] = x[i] + fr_dot(i + 1, k->base + i * n, white);
   return fr_vector_finite(n, k->base_gradient) && fr_vector_finite(n * n, k->base) ? FR_OK : FR_ERR_NOT_FINITE;
-}
-
-/* Another climb, from loc in the frame of factor. */
-static void next_round(fr_natural *state, const double *loc, const double *factor)
-{
-  const size_t n = (size_t)state->d;
-  const climb_arrays k = layout(state);
-  memcpy(k.origin, loc, n * sizeof(double));
-  memcpy(k.frame, factor, n * n * sizeof(double));
-  state->c.round += 1.0;
-  state->c.path = -1.0;
-  state->c.funnel = 0.0;
-  state->c.refining = 0.0;
-  state->c.unfinished = 0.0;
-  state->c.phase = FR_NATURAL_CLIMB;
-}
-
-void fr_natural_climb_again(fr_natural *state)
-{
-  keep_best(state, -INFINITY, -1.0, state->loc, state->factor);
-  next_round(state, state->loc, state->factor);
 }
 
 void fr_natural_down_the_path(fr_natural *state)
@@ -584,27 +267,27 @@ void fr_natural_down_the_path(fr_natural *state)
 static double promised(const fr_natural *state, const fr_natural_spec *spec, double top, const double *factor, double *work)
 {
   fr_pairs b;
-  fr_pairs_layout(state->d, SCORE_PAIRS, work, &b);
+  fr_pairs_layout(state->d, FR_SCORE_PAIRS, work, &b);
   fr_pairs_draw(state, spec, 0.0, 0, &b);
   double square = 0.0;
   for (size_t j = 0; j < (size_t)state->d; j++)
-    for (size_t p = 0; p < SCORE_PAIRS; p++) square += b.e[j * b.ld + p] * b.e[j * b.ld + p];
-  return top - 0.5 * square / SCORE_PAIRS + fr_sum_log_diagonal(state->d, factor);
+    for (size_t p = 0; p < FR_SCORE_PAIRS; p++) square += b.e[j * b.ld + p] * b.e[j * b.ld + p];
+  return top - 0.5 * square / FR_SCORE_PAIRS + fr_sum_log_diagonal(state->d, factor);
 }
 
-static int score_newton(fr_natural *state, const fr_natural_spec *spec, const climb_arrays *k, double *work)
+static int score_newton(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, double *work)
 {
   fr_natural_counters *c = &state->c;
   double *x = work, *rest = x + state->d, at_point, at_newton;
-  from_frame(state->d, k, k->x + (size_t)c->where * (size_t)state->d, x);
-  int status = fr_natural_quick(state, spec, x, k->base, SCORE_PAIRS, 0.0, &at_point, rest);
-  if (status == FR_OK) status = fr_natural_quick(state, spec, k->base_gradient, k->base, SCORE_PAIRS, 0.0, &at_newton, rest);
+  fr_from_frame(state->d, k, k->x + (size_t)c->where * (size_t)state->d, x);
+  int status = fr_natural_quick(state, spec, x, k->base, FR_SCORE_PAIRS, 0.0, &at_point, rest);
+  if (status == FR_OK) status = fr_natural_quick(state, spec, k->base_gradient, k->base, FR_SCORE_PAIRS, 0.0, &at_newton, rest);
   if (status != FR_OK) return status;
   const double before = c->score;
   const int plain = c->where == c->path && fabs(at_point - promised(state, spec, c->value, k->base, rest)) < PLAIN;
-  if (at_point > c->score) keep_best(state, at_point, 1000.0 * c->round + c->where, x, k->base);
+  if (at_point > c->score) fr_keep_best(state, at_point, 1000.0 * c->round + c->where, x, k->base);
   if (at_newton > c->score) {
-    keep_best(state, at_newton, 1000.0 * c->round + c->where, k->base_gradient, k->base);
+    fr_keep_best(state, at_newton, 1000.0 * c->round + c->where, k->base_gradient, k->base);
     c->unfinished = c->slope > 0.5;
   }
   next_point(state, c->score > before, plain);
@@ -614,8 +297,8 @@ static int score_newton(fr_natural *state, const fr_natural_spec *spec, const cl
 int fr_natural_hessian(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   fr_natural_counters *c = &state->c;
-  const climb_arrays k = layout(state);
-  const int first = (int)c->at, left = state->d - first, some = left < COLUMNS ? left : COLUMNS;
+  const fr_climb_arrays k = fr_climb_layout(state);
+  const int first = (int)c->at, left = state->d - first, some = left < FR_COLUMNS ? left : FR_COLUMNS;
   if (first > state->d) {
     c->refined = 0.0;
     return score_newton(state, spec, &k, work);
