@@ -43,7 +43,8 @@
 #' come. The status is "converged" only when this distance plus three
 #' standard errors is below `tol`. With `steps` given, the status is "fixed_steps" and the distance is reported all the same.
 #'
-#' A Normal describes one mode, and neither the distance nor k-hat can see another that no draw has reached. `restarts` can: the print says whether all
+#' A Normal describes one mode, and neither the distance nor k-hat can see another that no draw has reached. [natural()][optimizers] looks elsewhere by itself where
+#' a small model's posterior is not close to Normal. `restarts` looks further: the print says whether all
 #' starts have ended at the same place with the same ELBO, and `diagnostics(fit)$restarts` where each has ended. That they agree is no proof that there is one mode.
 #' @examples
 #' m <- model({

@@ -1,7 +1,7 @@
 # What a run shows while it lasts. The core reports at most ten times a second (src/r_watch.h), and only to a `report` function; without one it shows nothing.
 
 # Of natural(), by the code of src/core/natural.h.
-natural_phases <- c("warm start", "warm start", "warm start", "warm start", "batch and match", "natural gradient", "fixed draws", "fixed draws", "growing batches", "averaging", "averaging")
+natural_phases <- c("warm start", "warm start", "warm start", "warm start", "batch and match", "natural gradient", "fixed draws", "fixed draws", "growing batches", "other starts", "averaging", "averaging")
 
 # list(report, done): `report` is NULL when nothing is to be shown. `progress` is a line that is written over, `verbose` adds lines that stay.
 progress_report <- function(progress, verbose, run) {

@@ -33,11 +33,11 @@ static R_xlen_t element_size(int element, int d)
 }
 
 /* Will the phases to come use the element? */
-static int needed(int element, const fr_natural_counters *c)
+static int needed(int element, int d, const fr_natural_counters *c)
 {
-  if (element == CLIMB) return c->phase <= FR_NATURAL_STEPS;
+  if (element == CLIMB) return c->phase <= FR_NATURAL_STEPS || (d <= FR_NATURAL_SCOUT_MAX && c->phase <= FR_NATURAL_SCOUT);
   if (element == BEST_LOC || element == BEST_FACTOR) return c->phase < FR_NATURAL_CONVERGED;
-  if (element == NATURAL_FRAME) return c->phase <= FR_NATURAL_SOLVE;
+  if (element == NATURAL_FRAME) return c->phase <= FR_NATURAL_SOLVE || c->phase == FR_NATURAL_SCOUT;
   return 1;
 }
 
@@ -80,7 +80,7 @@ static SEXP copy_state(SEXP state, int d, fr_natural *out)
       if (Rf_xlength(fr_list_get(state, element_names[k])) != element_size(k, d)) Rf_error("internal: '%s' does not have the guide's size", element_names[k]);
       fr_real(x, element_names[k]);
       SET_VECTOR_ELT(copy, k, Rf_duplicate(x));
-    } else if (needed(k, &out->c)) {
+    } else if (needed(k, d, &out->c)) {
       SET_VECTOR_ELT(copy, k, Rf_allocVector(REALSXP, element_size(k, d)));
       memset(REAL(VECTOR_ELT(copy, k)), 0, (size_t)element_size(k, d) * sizeof(double));
     }
@@ -100,7 +100,7 @@ static void write_state(SEXP copy, const fr_natural *s)
   SET_VECTOR_ELT(copy, STEP, Rf_ScalarReal(s->c.step));
   SET_VECTOR_ELT(copy, REFUSED, Rf_ScalarReal(s->c.refused));
   for (int k = 0; k < ELEMENTS; k++)
-    if (!needed(k, &s->c)) SET_VECTOR_ELT(copy, k, R_NilValue);
+    if (!needed(k, s->d, &s->c)) SET_VECTOR_ELT(copy, k, R_NilValue);
 }
 
 /* The state of a fresh run from a guide. */

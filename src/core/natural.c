@@ -264,6 +264,7 @@ size_t fr_natural_work(int d, int pairs)
 {
   size_t n = larger(larger(fr_natural_climb_work(d), fr_natural_steps_work(d, pairs)), choose_work(d));
   if (d > FR_NATURAL_MATCHED_MAX) return larger(n, fr_natural_grow_work(d));
+  if (d <= FR_NATURAL_SCOUT_MAX) n = larger(n, fr_natural_scout_work(d));
   return larger(larger(n, fr_natural_match_work(d)), fr_natural_matched_work(d));
 }
 
@@ -279,6 +280,7 @@ static int one_unit(fr_natural *state, const fr_natural_spec *spec, double *work
   case FR_NATURAL_VERDICT: return fr_natural_verdict(state, spec, work);
   case FR_NATURAL_SOLVE: return fr_natural_solve(state, spec, work);
   case FR_NATURAL_GROW: return fr_natural_grow(state, spec, work);
+  case FR_NATURAL_SCOUT: return fr_natural_scout(state, spec, work);
   case FR_NATURAL_AVERAGE: return fr_natural_average(state, spec, work);
   case FR_NATURAL_CONVERGED: return fr_natural_polish(state, spec, work);
   default: return FR_ERR_ARGUMENT;
@@ -317,7 +319,7 @@ int fr_natural_run(fr_natural *state, fr_natural_spec *spec, int *status, double
     }
     if (spec->poll && spec->poll(spec->poll_data, state->c.step, *loss)) return FR_OK;
   }
-  const int arrived = !spec->fixed_steps && state->c.phase >= FR_NATURAL_AVERAGE; /* averaging may be cut short */
+  const int arrived = !spec->fixed_steps && state->c.phase >= FR_NATURAL_SCOUT; /* scouts and averaging may be cut short */
   *status = spec->fixed_steps ? FR_RUN_FIXED_STEPS : arrived ? FR_RUN_CONVERGED : FR_RUN_BUDGET_EXHAUSTED;
   return spec->fixed_steps || arrived ? FR_OK : choose(state, spec, work);
 }

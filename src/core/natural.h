@@ -6,6 +6,7 @@
  *   steps                   natural-gradient steps with 8 antithetic pairs, until their noise hides the signal
  *   verdict, solve          d <= FR_NATURAL_MATCHED_MAX: L-BFGS on fixed moment-matched draws, judged on fresh ones
  *   grow                    above: natural-gradient steps with growing batches, judged by their own U-statistic
+ *   scout                   d <= FR_NATURAL_SCOUT_MAX, where a guide that has arrived does not fit well: climbs from other starts
  *   average                 after a verdict whose own error is large: steps that average, FR_NATURAL_AVERAGED of them
  *   converged               when more steps are asked for: more of these
  *
@@ -19,6 +20,7 @@
 #include "guide.h"
 
 #define FR_NATURAL_MATCHED_MAX 200  /* largest d with fixed draws: each pass costs O(d^3) */
+#define FR_NATURAL_SCOUT_MAX 50     /* largest d for which other starts are tried */
 #define FR_NATURAL_BATCHES 16       /* independent batches behind a verdict, at most */
 #define FR_NATURAL_MEMORY 20        /* curvature pairs kept in the natural frame */
 #define FR_NATURAL_PATH_MEMORY 30   /* ... and in the climb */
@@ -36,6 +38,7 @@ enum fr_natural_phase {
   FR_NATURAL_VERDICT,
   FR_NATURAL_SOLVE,
   FR_NATURAL_GROW,
+  FR_NATURAL_SCOUT,
   FR_NATURAL_AVERAGE,
   FR_NATURAL_CONVERGED
 };
@@ -75,6 +78,12 @@ enum fr_natural_phase {
   X(bad)            /* verdicts in a row with draws that were not finite */ \
   X(gap) X(gap_se) X(floor)  /* the latest verdict, and what its noise would leave */ \
   X(left)           /* gap that the latest move is expected to have left */ \
+  X(scouts)         /* sent so far */ \
+  X(scouting)       /* 1 while one is out, 2 when it has come back */ \
+  X(within)         /* the scout's own phase */ \
+  X(champion)       /* quick ELBO of the guide, on the draws by which a scout's candidates are scored */ \
+  X(verdict)        /* score of the guide by its verdict, while scouts have scores of their own */ \
+  X(after)          /* the phase to come when no scout has found better */ \
   X(elbo)           /* estimate from the latest unit that drew; NaN before */ \
   X(judged)         /* step of the latest verdict */
 

@@ -68,6 +68,9 @@ int fr_natural_steps(fr_natural *state, const fr_natural_spec *spec, double *wor
 int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *work);
 int fr_natural_solve(fr_natural *state, const fr_natural_spec *spec, double *work);
 int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work);
+/* Are there scouts to be sent? */
+int fr_natural_scouts_left(const fr_natural *state);
+int fr_natural_scout(fr_natural *state, const fr_natural_spec *spec, double *work);
 int fr_natural_average(fr_natural *state, const fr_natural_spec *spec, double *work);
 int fr_natural_polish(fr_natural *state, const fr_natural_spec *spec, double *work);
 
@@ -76,6 +79,7 @@ size_t fr_natural_match_work(int d);
 size_t fr_natural_steps_work(int d, int pairs);
 size_t fr_natural_matched_work(int d);
 size_t fr_natural_grow_work(int d);
+size_t fr_natural_scout_work(int d);
 
 /* Quick ELBO of (loc, factor) less d / 2 (1 + log 2 pi), from `pairs` pairs of batch `batch`; -Inf where anything is not finite. */
 int fr_natural_quick(fr_natural *state, const fr_natural_spec *spec, const double *loc, const double *factor, int pairs, double batch,

@@ -18,6 +18,7 @@
 #define PROBE 0.25            /* length of a step to see the curvature by */
 #define SHARE 0.12            /* of all gradients so far: a verdict that took less is next to nothing */
 #define UNSURE 0.1            /* of tol: a verdict with a larger error may have missed draws that are rare and weigh much */
+#define TROUBLE 0.1            /* of the gradients that may be taken: who has not arrived by then may be in the wrong place */
 #define LOSS 1.0              /* nats by which a guide may be worse than the best before, beyond the noise */
 #define MAX_LOST_CONVERGED 0.01
 
@@ -278,10 +279,16 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
     status = probe(state, spec, &f, &w);
     if (status != FR_OK) return status;
     if (passes(c, spec->tol)) {
-      c->phase = c->gap_se > UNSURE * spec->tol ? FR_NATURAL_AVERAGE : FR_NATURAL_CONVERGED;
+      c->after = c->gap_se > UNSURE * spec->tol ? FR_NATURAL_AVERAGE : FR_NATURAL_CONVERGED;
+      c->phase = fr_natural_scouts_left(state) ? FR_NATURAL_SCOUT : c->after;
       c->at = 0.0;
       return fr_matched_filter(state, &f, &w);
     }
+  }
+  if (c->gradients > TROUBLE * spec->max_gradients && fr_natural_scouts_left(state)) {
+    c->after = FR_NATURAL_VERDICT;
+    c->phase = FR_NATURAL_SCOUT;
+    return FR_OK;
   }
   c->phase = FR_NATURAL_SOLVE;
   c->length = 0.0;

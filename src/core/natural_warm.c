@@ -78,8 +78,10 @@ static void leave(fr_natural *state)
     fr_next_round(state, state->best_loc, state->best_factor);
     return;
   }
-  memcpy(state->loc, state->best_loc, n * sizeof(double));
-  memcpy(state->factor, state->best_factor, n * n * sizeof(double));
+  if (state->c.scouting == 0.0) { /* a scout's Normal has yet to be compared with the guide */
+    memcpy(state->loc, state->best_loc, n * sizeof(double));
+    memcpy(state->factor, state->best_factor, n * n * sizeof(double));
+  }
   state->c.phase = state->d > FR_NATURAL_MATCHED_MAX ? FR_NATURAL_GROW : FR_NATURAL_FAR;
   state->c.at = 0.0;
   state->c.updates = 0.0;
@@ -113,6 +115,10 @@ static void next_point(fr_natural *state, int gained, int plain)
   fr_natural_counters *c = &state->c;
   const int at_end = c->where == c->path, large = state->d > FR_NATURAL_MATCHED_MAX;
   c->misses = gained ? 0.0 : c->misses + 1.0;
+  if (c->scouting != 0.0) { /* of a scout the end alone */
+    leave(state);
+    return;
+  }
   const int mode = at_end && gained && plain && c->small >= FR_PATIENCE && !c->funnel && !c->unfinished;
   /* where the climb began is one more */
   const int walked = state->d > FR_WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;

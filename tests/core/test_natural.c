@@ -456,7 +456,7 @@ void test_natural(void)
   test_faulty(GAUSSIAN, 3, 1.0, 1.0, FR_NATURAL_CLIMB, FR_NATURAL_SOLVE, visited);
   test_faulty(LOG_GAMMA, 3, 1.0, 0.5, FR_NATURAL_CLIMB, FR_NATURAL_SOLVE, visited);
   test_faulty(FUNNEL, 3, 1.0, 0.5, FR_NATURAL_CLIMB, FR_NATURAL_SOLVE, visited);
-  test_faulty(FUNNEL, 3, 1.0, 0.5, FR_NATURAL_AVERAGE, FR_NATURAL_AVERAGE, visited);
+  test_faulty(FUNNEL, 3, 1.0, 0.5, FR_NATURAL_SCOUT, FR_NATURAL_AVERAGE, visited);
   test_faulty(LOG_GAMMA, FR_NATURAL_MATCHED_MAX + 1, 4.0, 0.0, FR_NATURAL_GROW, FR_NATURAL_GROW, visited);
   for (int k = 0; k < FR_NATURAL_CONVERGED; k++) CHECK(visited[k] > 0);
   test_hopeless();

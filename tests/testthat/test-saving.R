@@ -84,7 +84,7 @@ test_that("natural(), broken off in each of its phases and saved, goes on in a n
     }
   }
   phases <- vapply(parts, phase, 0)
-  expect_true(all(0:8 %in% phases))
+  expect_true(all(0:9 %in% phases))
   there <- in_new_process(list(parts = parts), "lapply(x$parts, function(p) update(p, progress = FALSE)[c('state', 'status', 'gap', 'gap_se', 'elbo', 'steps', 'gradient_evaluations')])")
   for (k in seq_along(parts)) {
     for (field in names(there[[k]])) expect_identical(there[[k]][[field]], wholes[[k]][[field]], info = paste("phase", phases[k], field))
