@@ -19,6 +19,7 @@
 #define fr_vec_sqrt FR_NAME(fr_vec_sqrt)
 #define fr_vec_clamp FR_NAME(fr_vec_clamp)
 #define fr_vec_over_root FR_NAME(fr_vec_over_root)
+#define fr_vec_sums FR_NAME(fr_vec_sums)
 #define fr_vec_mul32 FR_NAME(fr_vec_mul32)
 
 #define FR_SET baseline
@@ -53,5 +54,6 @@
 #undef fr_vec_sqrt
 #undef fr_vec_clamp
 #undef fr_vec_over_root
+#undef fr_vec_sums
 #undef fr_vec_mul32
 #undef FR_EACH_SOURCE

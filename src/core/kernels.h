@@ -34,6 +34,10 @@ void fr_gather_reverse(const fr_call *call, const int *index);
  * (p x W). Reads X once a visit. Cost rows * p * W. */
 void fr_matvec_forward(const fr_call *call, size_t ld, int p);
 void fr_matvec_reverse(const fr_call *call, size_t ld, int p);
+/* The same for up to FR_MAX_FEW particles that have a call with W = 1 each; of the first, rows and X are those of all. */
+#define FR_MAX_FEW 4
+void fr_matvec_forward_few(int particles, const fr_call *calls, size_t ld, int p);
+void fr_matvec_reverse_few(int particles, const fr_call *calls, size_t ld, int p);
 
 /* The operations that need whole arguments. n: elements of the (first) argument. */
 void fr_sum_forward(const fr_call *call, long n);

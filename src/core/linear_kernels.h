@@ -1,8 +1,8 @@
 /* linear_kernels.h: y = X b and b_bar += X' y_bar on vectors; included by ops_linear.c once for each instruction set.
  *
  * With FR_LANES particles a tile of rows by all lanes is held in registers while the columns go by, so that an entry
- * of X is loaded once for all particles; backward a tile of columns is. With one particle the vectors run along the
- * rows, several columns or several vectors of rows at once. */
+ * of X is loaded once for all particles; backward a tile of columns is. With one particle, or a few that are no group, the vectors run
+ * along the rows, several vectors of rows or several columns at once. */
 
 /* Rows, or columns, of a tile of `vecs` vectors of particles: as many as registers hold. */
 #define TILE_ROWS(vecs) (FR_VL == 8 ? 16 : FR_VL == 4 ? 12 / (vecs) : 8 / (vecs))
@@ -105,79 +105,114 @@ FR_FN void FR_NAME(reverse_half)(long rows, const double *x, size_t ld, int p, c
 #endif
 }
 
-/* ---- one particle ---- */
+/* ---- one particle, or a few, each with arrays of its own ---- */
 
-/* `vecs` vectors of rows while the columns go by, even and odd columns apart */
-FR_FN_INLINE void FR_NAME(forward_one_tile)(const int vecs, const double *x, size_t ld, int p, const double *b, double *y)
+/* Vectors of rows, or columns, of a tile: its sums are held in registers, and are enough not to wait for one another. */
+#define FEW_TILE(particles) ((particles) == 1 ? 8 : (particles) == 2 && FR_VL < 8 ? 4 : (particles) == 2 ? 8 : FR_VL == 8 ? 4 : 2)
+
+/* `vecs` vectors of rows from row i on while the columns go by */
+FR_FN_INLINE void FR_NAME(forward_few_tile)(const int vecs, const int particles, long i, const double *x, size_t ld, int p, const double *const *b,
+                                            double *const *y)
 {
-  fr_vec even[8], odd[8];
+  fr_vec sum[16];
   FR_UNROLL
-  for (int v = 0; v < vecs; v++) even[v] = odd[v] = (fr_vec){0};
-  int k = 0;
-  for (; k + 2 <= p; k += 2, x += 2 * ld) {
-    const fr_vec b0 = FR_SPLAT(b[k]), b1 = FR_SPLAT(b[k + 1]);
+  for (int q = 0; q < vecs * particles; q++) sum[q] = (fr_vec){0};
+  x += i;
+  for (int k = 0; k < p; k++, x += ld) {
+    fr_vec at[8];
     FR_UNROLL
-    for (int v = 0; v < vecs; v++) {
-      even[v] = fr_fma(FR_LOAD(x + v * FR_VL), b0, even[v]);
-      odd[v] = fr_fma(FR_LOAD(x + ld + v * FR_VL), b1, odd[v]);
+    for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(x + v * FR_VL);
+    FR_UNROLL
+    for (int s = 0; s < particles; s++) {
+      const fr_vec coefficient = FR_SPLAT(b[s][k]);
+      FR_UNROLL
+      for (int v = 0; v < vecs; v++) sum[s * vecs + v] = fr_fma(at[v], coefficient, sum[s * vecs + v]);
     }
   }
-  if (k < p)
+  FR_UNROLL
+  for (int s = 0; s < particles; s++)
     FR_UNROLL
-    for (int v = 0; v < vecs; v++) even[v] = fr_fma(FR_LOAD(x + v * FR_VL), FR_SPLAT(b[k]), even[v]);
-  FR_UNROLL
-  for (int v = 0; v < vecs; v++) FR_STORE(y + v * FR_VL, even[v] + odd[v]);
+    for (int v = 0; v < vecs; v++) FR_STORE(y[s] + i + v * FR_VL, sum[s * vecs + v]);
 }
 
-#define ONE_VECS (FR_VL == 8 ? 8 : 4)
-
-FR_FN void FR_NAME(forward_one)(long rows, const double *x, size_t ld, int p, const double *b, double *y)
+FR_FN_INLINE void FR_NAME(forward_few_of)(const int particles, long rows, const double *x, size_t ld, int p, const double *const *b, double *const *y)
 {
+  const int vecs = FEW_TILE(particles);
   long i = 0;
-  for (; i + ONE_VECS * FR_VL <= rows; i += ONE_VECS * FR_VL) FR_NAME(forward_one_tile)(ONE_VECS, x + i, ld, p, b, y + i);
-  for (; i + 2 * FR_VL <= rows; i += 2 * FR_VL) FR_NAME(forward_one_tile)(2, x + i, ld, p, b, y + i);
-  for (; i + FR_VL <= rows; i += FR_VL) FR_NAME(forward_one_tile)(1, x + i, ld, p, b, y + i);
-  for (; i < rows; i++) {
-    double sum = 0.0;
-    for (int k = 0; k < p; k++) sum += x[(size_t)k * ld + (size_t)i] * b[k];
-    y[i] = sum;
-  }
+  for (; i + vecs * FR_VL <= rows; i += vecs * FR_VL) FR_NAME(forward_few_tile)(vecs, particles, i, x, ld, p, b, y);
+  for (; i + 2 * FR_VL <= rows; i += 2 * FR_VL) FR_NAME(forward_few_tile)(2, particles, i, x, ld, p, b, y);
+  for (; i + FR_VL <= rows; i += FR_VL) FR_NAME(forward_few_tile)(1, particles, i, x, ld, p, b, y);
+  for (; i < rows; i++)
+    for (int s = 0; s < particles; s++) {
+      double sum = 0.0;
+      for (int k = 0; k < p; k++) sum += x[(size_t)k * ld + (size_t)i] * b[s][k];
+      y[s][i] = sum;
+    }
 }
 
-/* `columns` dot products with y_bar */
-FR_FN_INLINE void FR_NAME(reverse_one_tile)(const int columns, const double *x, size_t ld, long rows, const double *bar, double *b_bar)
+/* dot products of `columns` columns from column k on with y_bar */
+FR_FN_INLINE void FR_NAME(reverse_few_tile)(const int columns, const int particles, int k, const double *x, size_t ld, long rows,
+                                            const double *const *bar, double *const *b_bar)
 {
-  fr_vec even[4], odd[4];
+  fr_vec sum[16 + 8];
+  double of_rows[16 + 8];
+  const int sums = columns * particles;
   FR_UNROLL
-  for (int c = 0; c < columns; c++) even[c] = odd[c] = (fr_vec){0};
+  for (int q = 0; q < (sums + FR_VL - 1) / FR_VL * FR_VL; q++) sum[q] = (fr_vec){0};
+  x += (size_t)k * ld;
   long i = 0;
-  for (; i + 2 * FR_VL <= rows; i += 2 * FR_VL) {
-    const fr_vec r0 = FR_LOAD(bar + i), r1 = FR_LOAD(bar + i + FR_VL);
+  for (; i + FR_VL <= rows; i += FR_VL) {
+    fr_vec at[4];
+    FR_UNROLL
+    for (int s = 0; s < particles; s++) at[s] = FR_LOAD(bar[s] + i);
     FR_UNROLL
     for (int c = 0; c < columns; c++) {
-      even[c] = fr_fma(FR_LOAD(x + (size_t)c * ld + (size_t)i), r0, even[c]);
-      odd[c] = fr_fma(FR_LOAD(x + (size_t)c * ld + (size_t)i + FR_VL), r1, odd[c]);
+      const fr_vec entries = FR_LOAD(x + (size_t)c * ld + (size_t)i);
+      FR_UNROLL
+      for (int s = 0; s < particles; s++) sum[s * columns + c] = fr_fma(entries, at[s], sum[s * columns + c]);
     }
   }
   FR_UNROLL
-  for (int c = 0; c < columns; c++) {
-    const fr_vec both = even[c] + odd[c];
-    double sum = 0.0;
-    for (int l = 0; l < FR_VL; l++) sum += both[l];
-    for (long q = i; q < rows; q++) sum += x[(size_t)c * ld + (size_t)q] * bar[q];
-    b_bar[c] += sum;
+  for (int q = 0; q < sums; q += FR_VL) fr_vec_sums(sum + q, of_rows + q);
+  for (; i < rows; i++)
+    for (int s = 0; s < particles; s++)
+      for (int c = 0; c < columns; c++) of_rows[s * columns + c] += x[(size_t)c * ld + (size_t)i] * bar[s][i];
+  FR_UNROLL
+  for (int s = 0; s < particles; s++)
+    for (int c = 0; c < columns; c++) b_bar[s][k + c] += of_rows[s * columns + c];
+}
+
+FR_FN_INLINE void FR_NAME(reverse_few_of)(const int particles, long rows, const double *x, size_t ld, int p, const double *const *bar, double *const *b_bar)
+{
+  const int columns = FEW_TILE(particles);
+  int k = 0;
+  for (; k + columns <= p; k += columns) FR_NAME(reverse_few_tile)(columns, particles, k, x, ld, rows, bar, b_bar);
+  for (; columns > 4 && k + 4 <= p; k += 4) FR_NAME(reverse_few_tile)(4, particles, k, x, ld, rows, bar, b_bar);
+  for (; k < p; k++) FR_NAME(reverse_few_tile)(1, particles, k, x, ld, rows, bar, b_bar);
+}
+
+FR_FN void FR_NAME(forward_few)(int particles, long rows, const double *x, size_t ld, int p, const double *const *b, double *const *y)
+{
+  switch (particles) {
+  case 1: FR_NAME(forward_few_of)(1, rows, x, ld, p, b, y); break;
+  case 2: FR_NAME(forward_few_of)(2, rows, x, ld, p, b, y); break;
+  case 3: FR_NAME(forward_few_of)(3, rows, x, ld, p, b, y); break;
+  default: FR_NAME(forward_few_of)(4, rows, x, ld, p, b, y);
   }
 }
 
-FR_FN void FR_NAME(reverse_one)(long rows, const double *x, size_t ld, int p, const double *bar, double *b_bar)
+FR_FN void FR_NAME(reverse_few)(int particles, long rows, const double *x, size_t ld, int p, const double *const *bar, double *const *b_bar)
 {
-  int k = 0;
-  for (; k + 4 <= p; k += 4) FR_NAME(reverse_one_tile)(4, x + (size_t)k * ld, ld, rows, bar, b_bar + k);
-  for (; k < p; k++) FR_NAME(reverse_one_tile)(1, x + (size_t)k * ld, ld, rows, bar, b_bar + k);
+  switch (particles) {
+  case 1: FR_NAME(reverse_few_of)(1, rows, x, ld, p, bar, b_bar); break;
+  case 2: FR_NAME(reverse_few_of)(2, rows, x, ld, p, bar, b_bar); break;
+  case 3: FR_NAME(reverse_few_of)(3, rows, x, ld, p, bar, b_bar); break;
+  default: FR_NAME(reverse_few_of)(4, rows, x, ld, p, bar, b_bar);
+  }
 }
 
 #undef TILE_ROWS
 #undef ALL_VECS
 #undef HALF_VECS
 #undef AHEAD
-#undef ONE_VECS
+#undef FEW_TILE

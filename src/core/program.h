@@ -14,7 +14,8 @@
  * WHOLE nodes is summed apart and then added in the order of the blocks, by one thread or by several: the bits are the same.
  * Particles go through in groups of FR_LANES (one particle alone has W = 1); the groups visit a chunk one
  * after the other, so that data is read from memory once for all of them. In a program with many rows the last
- * FR_MAX_SINGLES or fewer of a batch, too few for a group, are visitors of their own with W = 1. */
+ * FR_MAX_SINGLES or fewer of a batch, too few for a group, have W = 1 each and visit a chunk together, node by node: a matrix
+ * is loaded once for all of them. */
 #ifndef FR_PROGRAM_H
 #define FR_PROGRAM_H
 
@@ -31,7 +32,7 @@
 #define FR_BLOCKS_WORTH 250000
 /* Groups of particles that go through the program together. */
 #define FR_MAX_GROUPS 4
-/* Particles too few for a group go one at a time in programs whose loops cost FR_SINGLES_WORTH: below, it is the visits that cost. */
+/* Particles too few for a group go with W = 1 each in programs whose loops cost FR_SINGLES_WORTH: below, it is the visits that cost. */
 #define FR_MAX_SINGLES 4
 #define FR_SINGLES_WORTH 10000
 

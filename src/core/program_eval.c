@@ -8,6 +8,8 @@
 #include <omp.h>
 #endif
 
+_Static_assert(FR_MAX_SINGLES <= FR_MAX_FEW, "all single particles of a batch go through a matrix together");
+
 static int evaluate(fr_run *run);
 static void whole_forward(fr_run *run, int g);
 static void whole_reverse(fr_run *run, int g);
@@ -155,8 +157,8 @@ static void log_prob_rows(fr_run *run, int g, int i, long row0, long rows, int r
 
 /* ---- entry points ---- */
 
-/* How many particles of a batch go in groups of FR_LANES, and how many one at a time. Where the rows are what costs, a few at the
- * end are cheaper alone than as a group that is mostly copies. */
+/* How many particles of a batch go in groups of FR_LANES, and how many with W = 1. Where the rows are what costs, a few at the
+ * end are cheaper so than as a group that is mostly copies. */
 typedef struct { int wide, single; } fr_split;
 
 /* of the batch that begins at particle s0 of S */
@@ -174,7 +176,7 @@ static size_t group_size(const fr_program *p, int W) { return fr_whole((2 * p->w
 static long chunk_rows(fr_split n) { return n.wide ? FR_CHUNK_ROWS_8 : FR_CHUNK_ROWS_1; }
 
 /* Half of a thread's rows of a chunk, values or adjoints, and its sums of a block: adjoints of WHOLE nodes and terms. */
-static size_t rows_size(const fr_program *p, fr_split n) { return (size_t)p->max_buffers * (size_t)(chunk_rows(n) * (n.wide ? FR_LANES : 1)); }
+static size_t rows_size(const fr_program *p, fr_split n) { return (size_t)p->max_buffers * (size_t)(chunk_rows(n) * (n.wide ? FR_LANES : n.single)); }
 static size_t sums_size(const fr_program *p, int W) { return fr_whole((p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
 static size_t aside_size(const fr_program *p, fr_split n)
 {
@@ -192,7 +194,10 @@ static size_t batch_work(const fr_program *p, fr_split n)
 size_t fr_program_work(const fr_program *p, int S)
 {
   const int batch = FR_LANES * FR_MAX_GROUPS;
-  return batch_work(p, S == 1 ? (fr_split){0, 1} : (fr_split){S < batch ? S : batch, FR_MAX_SINGLES});
+  const size_t few = batch_work(p, (fr_split){0, S < FR_MAX_SINGLES ? S : FR_MAX_SINGLES});
+  if (S == 1) return few;
+  const size_t many = batch_work(p, (fr_split){S < batch ? S : batch, FR_MAX_SINGLES});
+  return few > many ? few : many;
 }
 
 /* `particles` particles in groups of W; returns the memory behind the groups. */
@@ -221,6 +226,7 @@ static void set_up(fr_run *run, const fr_program *p, fr_split n, size_t ld, cons
     r->want_gradient = gradient != NULL;
     r->gradient = r == run || !gradient ? gradient : gradient + n.wide;
     r->chunk = chunk_rows(n);
+    r->apart = r->W == 1 ? (size_t)p->max_buffers * (size_t)r->chunk : 0;
     r->row_value = work;
     r->row_adjoint = work + rows_size(p, n);
     r->aside = r->row_adjoint + rows_size(p, n);
@@ -297,20 +303,43 @@ static void whole_reverse(fr_run *run, int g)
   }
 }
 
-/* All nodes of a loop for one chunk of rows and one group of particles: forward, terms, backward. */
-static void visit_chunk(fr_run *run, const fr_loop *loop, int g, long row0, long rows)
+/* X b for all single particles at once, so that X is loaded once for all; b may be data of all of them. */
+static void matvec_few(fr_run *run, int i, long row0, long rows, int reverse)
+{
+  fr_call c[FR_MAX_FEW];
+  for (int g = 0; g < run->groups; g++) visit(&c[g], run, g, i, row0, rows, reverse);
+  const size_t ld = (size_t)run->p->spec.len[i];
+  if (reverse) fr_matvec_reverse_few(run->groups, c, ld, fr_run_attributes(run, i)[0]);
+  else fr_matvec_forward_few(run->groups, c, ld, fr_run_attributes(run, i)[0]);
+}
+
+/* All nodes of a loop for one chunk of rows and groups g0 to g1 - 1, which have row buffers of their own: forward, terms, backward. */
+static void visit_chunk(fr_run *run, const fr_loop *loop, int g0, int g1, long row0, long rows)
 {
   const fr_program *p = run->p;
-  const int *node = p->order + loop->first;
-  if (run->want_gradient)
-    memset(run->row_adjoint, 0, (size_t)loop->buffers * (size_t)(run->chunk * run->W) * sizeof(double));
+  const int *node = p->order + loop->first, few = g1 - g0 > 1;
+  for (int g = g0; g < g1 && run->want_gradient; g++)
+    memset(run->row_adjoint + (size_t)g * run->apart, 0, (size_t)loop->buffers * (size_t)(run->chunk * run->W) * sizeof(double));
   for (int q = 0; q < loop->count; q++) {
-    if (p->place[node[q]] == FR_PLACE_TERM) row_term(run, g, node[q], row0, rows);
-    else node_forward(run, g, node[q], row0, rows);
+    const int i = node[q];
+    if (few && p->spec.op[i] == FR_OP_MATVEC) matvec_few(run, i, row0, rows, 0);
+    else if (p->place[i] == FR_PLACE_TERM) for (int g = g0; g < g1; g++) row_term(run, g, i, row0, rows);
+    else for (int g = g0; g < g1; g++) node_forward(run, g, i, row0, rows);
   }
   if (!run->want_gradient) return;
-  for (int q = loop->count - 1; q >= 0; q--)
-    if (p->place[node[q]] == FR_PLACE_ROW) node_reverse(run, g, node[q], row0, rows);
+  for (int q = loop->count - 1; q >= 0; q--) {
+    const int i = node[q];
+    if (p->place[i] != FR_PLACE_ROW) continue;
+    if (few && p->spec.op[i] == FR_OP_MATVEC) matvec_few(run, i, row0, rows, 1);
+    else for (int g = g0; g < g1; g++) node_reverse(run, g, i, row0, rows);
+  }
+}
+
+/* Groups of FR_LANES take turns with the row buffers. */
+static void visit_chunk_all(fr_run *run, const fr_loop *loop, long row0, long rows)
+{
+  if (run->W == 1) visit_chunk(run, loop, 0, run->groups, row0, rows);
+  else for (int g = 0; g < run->groups; g++) visit_chunk(run, loop, g, g + 1, row0, rows);
 }
 
 /* Chunks between two questions to the poll function: roughly a millisecond of a heavy loop. */
@@ -323,8 +352,7 @@ static void visit_chunks(fr_run *run, const fr_loop *loop, long from, long to, i
   for (long c = from; c < to; c++) {
     long row0 = c * run->chunk, rows = loop->rows - row0 < run->chunk ? loop->rows - row0 : run->chunk;
     int now;
-    for (fr_run *r = run; r; r = r->more)
-      for (int g = 0; g < r->groups; g++) visit_chunk(r, loop, g, row0, rows);
+    for (fr_run *r = run; r; r = r->more) visit_chunk_all(r, loop, row0, rows);
 #ifdef _OPENMP
 #pragma omp atomic read
 #endif

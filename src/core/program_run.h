@@ -5,7 +5,7 @@
 #include "program.h"
 
 /* One evaluation of up to FR_MAX_GROUPS groups of W particles. A batch is one run, or one of groups of FR_LANES and `more`: a run of
- * particles one at a time. They share chunk, row buffers, scratch and threads. */
+ * particles with W = 1. They share chunk, memory for rows, scratch and threads. */
 typedef struct fr_run {
   const fr_program *p;
   struct fr_run *more;                 /* or NULL */
@@ -17,7 +17,8 @@ typedef struct fr_run {
   double *value[FR_MAX_GROUPS];        /* whole_size x W */
   double *adjoint[FR_MAX_GROUPS];      /* whole_size x W */
   double *term[FR_MAX_GROUPS];         /* n_terms x W */
-  double *row_value, *row_adjoint;     /* max_buffers x chunk x W, shared by the groups */
+  double *row_value, *row_adjoint;     /* max_buffers x chunk x W, shared by groups of FR_LANES; of single particles each has its own, */
+  size_t apart;                        /* ... that of the next so many doubles on: 0 where they are shared */
   double *scratch;                     /* for vector events */
   double *aside;                       /* what each thread needs of its own, aside_size() doubles each */
   int threads;
@@ -40,7 +41,7 @@ FR_INLINE fr_operand fr_run_operand(const fr_run *run, int g, int i, long row0)
     o.v = p->data[i] + row0;
     o.a = NULL;
   } else if (p->place[i] == FR_PLACE_ROW) {
-    size_t at = p->at[i] * (size_t)(run->chunk * run->W);
+    size_t at = p->at[i] * (size_t)(run->chunk * run->W) + (size_t)g * run->apart;
     o.lane = 1;
     o.v = run->row_value + at;
     o.a = run->want_gradient ? run->row_adjoint + at : NULL;

@@ -27,6 +27,13 @@ FR_DEFINE_VEC(avx512, 64)
 #define FR_SPLAT(x) ((x) - (fr_vec){0}) /* x - 0 is x, also for -0 */
 #define FR_SPLAT_U(x) ((x) - (fr_vec_u64){0})
 
+/* A vector of entries of a (from 0) and b (from the number of lanes). */
+#if defined(__clang__)
+#define FR_SHUFFLE(set, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define FR_SHUFFLE(set, a, b, ...) __builtin_shuffle(a, b, (fr_vec_u64_##set){__VA_ARGS__})
+#endif
+
 /* A loop of few, constant rounds whose variables are to stay in registers. */
 #if defined(__clang__)
 #define FR_UNROLL _Pragma("unroll")
@@ -59,6 +66,12 @@ FR_OF(baseline) fr_vec_baseline fr_vec_clamp_baseline(fr_vec_baseline x, double 
   for (int i = 0; i < 2; i++) x[i] = x[i] > bound ? bound : x[i] < -bound ? -bound : x[i];
   return x;
 #endif
+}
+
+/* out[k] = the sum of the lanes of x[k], for as many vectors as there are lanes: sums of neighbours, interleaved */
+FR_OF(baseline) void fr_vec_sums_baseline(const fr_vec_baseline *x, double *out)
+{
+  *(fr_vec_at_baseline *)out = FR_SHUFFLE(baseline, x[0], x[1], 0, 2) + FR_SHUFFLE(baseline, x[0], x[1], 1, 3);
 }
 
 /* a / (c sqrt(v) + eps), and 0 where that divides by 0; v >= 0 or NaN, c and eps finite and not negative. With AVX-512 a ulp or
@@ -99,6 +112,14 @@ FR_OF(avx2) fr_vec_u64_avx2 fr_vec_mul32_avx2(fr_vec_u64_avx2 a, fr_vec_u64_avx2
   return (fr_vec_u64_avx2)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 }
 
+FR_OF(avx2) void fr_vec_sums_avx2(const fr_vec_avx2 *x, double *out)
+{
+  fr_vec_avx2 y[2];
+  for (int k = 0; k < 2; k++)
+    y[k] = FR_SHUFFLE(avx2, x[2 * k], x[2 * k + 1], 0, 4, 2, 6) + FR_SHUFFLE(avx2, x[2 * k], x[2 * k + 1], 1, 5, 3, 7);
+  *(fr_vec_at_avx2 *)out = FR_SHUFFLE(avx2, y[0], y[1], 0, 1, 4, 5) + FR_SHUFFLE(avx2, y[0], y[1], 2, 3, 6, 7);
+}
+
 FR_DEFINE_OVER_ROOT(avx2)
 FR_OF(avx2) fr_vec_avx2 fr_vec_over_root_avx2(fr_vec_avx2 a, fr_vec_avx2 v, double c, double eps)
 {
@@ -111,6 +132,18 @@ FR_OF(avx512) fr_vec_avx512 fr_vec_clamp_avx512(fr_vec_avx512 x, double bound)
 {
   return _mm512_max_pd(_mm512_set1_pd(-bound), _mm512_min_pd(_mm512_set1_pd(bound), x));
 }
+FR_OF(avx512) void fr_vec_sums_avx512(const fr_vec_avx512 *x, double *out)
+{
+  fr_vec_avx512 y[4], z[2];
+  FR_UNROLL
+  for (int k = 0; k < 4; k++)
+    y[k] = FR_SHUFFLE(avx512, x[2 * k], x[2 * k + 1], 0, 8, 2, 10, 4, 12, 6, 14) + FR_SHUFFLE(avx512, x[2 * k], x[2 * k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+  FR_UNROLL
+  for (int k = 0; k < 2; k++)
+    z[k] = FR_SHUFFLE(avx512, y[2 * k], y[2 * k + 1], 0, 1, 8, 9, 4, 5, 12, 13) + FR_SHUFFLE(avx512, y[2 * k], y[2 * k + 1], 2, 3, 10, 11, 6, 7, 14, 15);
+  *(fr_vec_at_avx512 *)out = FR_SHUFFLE(avx512, z[0], z[1], 0, 1, 2, 3, 8, 9, 10, 11) + FR_SHUFFLE(avx512, z[0], z[1], 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
 FR_DEFINE_OVER_ROOT(avx512)
 
 /* A square root and a division of eight doubles keep one unit of the processor busy for 25 to 40 cycles. Where all lanes are far from the ends
