@@ -27,6 +27,8 @@
  * order sums are taken, so they are the same on every machine. */
 #define FR_CHUNK_ROWS_1 256
 #define FR_CHUNK_ROWS_8 48
+/* Chunks of the groups after which the particles with W = 1 beside them visit all of their rows. */
+#define FR_CHUNK_SPAN 5
 /* Blocks of rows of a loop that costs FR_BLOCKS_WORTH (operations a particle, roughly) or more: likewise constants. */
 #define FR_BLOCKS 16
 #define FR_BLOCKS_WORTH 250000

@@ -173,10 +173,15 @@ static fr_split batch_split(const fr_program *p, int S, int s0)
 static int groups_of(int particles) { return (particles + FR_LANES - 1) / FR_LANES; }
 
 static size_t group_size(const fr_program *p, int W) { return fr_whole((2 * p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
-static long chunk_rows(fr_split n) { return n.wide ? FR_CHUNK_ROWS_8 : FR_CHUNK_ROWS_1; }
+/* of a visit by particles that have W = 1 */
+static long single_rows(fr_split n) { return n.wide ? FR_CHUNK_SPAN * FR_CHUNK_ROWS_8 : FR_CHUNK_ROWS_1; }
 
 /* Half of a thread's rows of a chunk, values or adjoints, and its sums of a block: adjoints of WHOLE nodes and terms. */
-static size_t rows_size(const fr_program *p, fr_split n) { return (size_t)p->max_buffers * (size_t)(chunk_rows(n) * (n.wide ? FR_LANES : n.single)); }
+static size_t rows_size(const fr_program *p, fr_split n)
+{
+  const long of_group = n.wide ? FR_CHUNK_ROWS_8 * FR_LANES : 0, of_singles = single_rows(n) * n.single;
+  return (size_t)p->max_buffers * (size_t)(of_group > of_singles ? of_group : of_singles);
+}
 static size_t sums_size(const fr_program *p, int W) { return fr_whole((p->whole_size + (size_t)p->spec.n_terms) * (size_t)W); }
 static size_t aside_size(const fr_program *p, fr_split n)
 {
@@ -225,7 +230,7 @@ static void set_up(fr_run *run, const fr_program *p, fr_split n, size_t ld, cons
     r->z = r == run ? z : z + n.wide;
     r->want_gradient = gradient != NULL;
     r->gradient = r == run || !gradient ? gradient : gradient + n.wide;
-    r->chunk = chunk_rows(n);
+    r->chunk = r->W == 1 ? single_rows(n) : FR_CHUNK_ROWS_8;
     r->apart = r->W == 1 ? (size_t)p->max_buffers * (size_t)r->chunk : 0;
     r->row_value = work;
     r->row_adjoint = work + rows_size(p, n);
@@ -350,9 +355,13 @@ static void visit_chunks(fr_run *run, const fr_loop *loop, long from, long to, i
 {
   const fr_program *p = run->p;
   for (long c = from; c < to; c++) {
-    long row0 = c * run->chunk, rows = loop->rows - row0 < run->chunk ? loop->rows - row0 : run->chunk;
+    const long end = (c + 1) * run->chunk < loop->rows ? (c + 1) * run->chunk : loop->rows;
     int now;
-    for (fr_run *r = run; r; r = r->more) visit_chunk_all(r, loop, row0, rows);
+    visit_chunk_all(run, loop, c * run->chunk, end - c * run->chunk);
+    if (run->more && (c + 1 == to || (c + 1 - from) % FR_CHUNK_SPAN == 0)) {
+      const long first = from + (c - from) / FR_CHUNK_SPAN * FR_CHUNK_SPAN;
+      visit_chunk_all(run->more, loop, first * run->chunk, end - first * run->chunk);
+    }
 #ifdef _OPENMP
 #pragma omp atomic read
 #endif

@@ -5,7 +5,7 @@
 #include "program.h"
 
 /* One evaluation of up to FR_MAX_GROUPS groups of W particles. A batch is one run, or one of groups of FR_LANES and `more`: a run of
- * particles with W = 1. They share chunk, memory for rows, scratch and threads. */
+ * particles with W = 1. They share memory for rows, scratch and threads. */
 typedef struct fr_run {
   const fr_program *p;
   struct fr_run *more;                 /* or NULL */

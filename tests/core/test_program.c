@@ -551,8 +551,8 @@ void test_program(void)
   check_kept_values();
   check_damage();
   check_wrong_nodes();
-  static const int together[] = {1, 3, 8, 9, 13, 35, 44, 61}; /* with and without particles that go one at a time, in one batch and two */
-  for (int k = 0; k < 8; k++) check_blocks(together[k]);
+  static const int together[] = {1, 2, 3, 4, 8, 9, 13, 35, 44, 61}; /* with and without particles that go one at a time, in one batch and two */
+  for (int k = 0; k < (int)(sizeof together / sizeof together[0]); k++) check_blocks(together[k]);
   check_runs();
   check_verdict();
 }
