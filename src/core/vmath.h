@@ -65,6 +65,15 @@ FR_INLINE double fr_lane_exp_inside(double x)
   return e * fr_from_bits((fr_bits(half) + 1023) << 52) * fr_from_bits((fr_bits(rest) + 1023) << 52);
 }
 
+/* The same for x in [-746, 0]: of the two factors one is always 2^-60. */
+FR_INLINE double fr_lane_exp_below_1(double x)
+{
+  double shifted = x * FR_LOG2_E + FR_ROUND, k = shifted - FR_ROUND;
+  double r = (x - k * FR_LN_2_HIGH) - k * FR_LN_2_LOW;
+  double e = 1.0 + (r + r * r * fr_exp_series(r));
+  return e * fr_from_bits((fr_bits(shifted) + 1023 + 60) << 52) * 0x1p-60;
+}
+
 FR_INLINE double fr_lane_exp(double x)
 {
   double inside = fr_pick(fr_mask_negative(x + 746.0), -746.0, x);
@@ -153,7 +162,7 @@ FR_INLINE void fr_lane_softplus(double x, double *softplus, double *sigmoid)
 {
   uint64_t negative = fr_mask_negative(x);
   double a = fr_from_bits(fr_bits(x) & FR_BITS_ABS);
-  double u = fr_lane_exp_inside(fr_pick(fr_mask_negative(746.0 - a), -746.0, -a));
+  double u = fr_lane_exp_below_1(fr_pick(fr_mask_negative(746.0 - a), -746.0, -a));
   uint64_t large = fr_mask_negative(0.41421356237309503 - u);
   double above = fr_pick(large, u - 1.0, u), below = fr_pick(large, u + 3.0, u + 2.0), w = u + 1.0;
   double inverse = 1.0 / (below * w), s = above * (inverse * w), one_w = inverse * below;
