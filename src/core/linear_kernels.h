@@ -9,8 +9,9 @@
 #define ALL_VECS (FR_LANES / FR_VL)
 #define HALF_VECS (FR_LANES / 2 / FR_VL) /* of a batch that has no particle in the second half of its lanes */
 
-/* Rows of X asked for ahead, a chunk of program.h: a tile takes few bytes of a column, in strides that hardware does not foresee. */
-#define AHEAD 48
+/* Doubles in a line of the cache. A tile takes few of a column, in strides that hardware does not foresee: backward, when memory has nothing else to
+ * do, the chunk of rows that comes next is asked for. */
+#define LINE 8
 
 /* ---- FR_LANES particles, or half of them: then the other half's results are theirs once more ---- */
 
@@ -20,8 +21,6 @@ FR_FN_INLINE void FR_NAME(forward_rows)(const int rows, const int vecs, const do
   FR_UNROLL
   for (int i = 0; i < rows * vecs; i++) sum[i] = (fr_vec){0};
   for (int k = 0; k < p; k++, x += ld, b += FR_LANES) {
-    FR_UNROLL
-    for (int r = 0; r < rows; r += 8) __builtin_prefetch(x + r + AHEAD);
     fr_vec at[ALL_VECS];
     FR_UNROLL
     for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(b + v * FR_VL);
@@ -50,15 +49,19 @@ FR_FN_INLINE void FR_NAME(reverse_columns)(const int columns, const int vecs, co
   fr_vec sum[16];
   FR_UNROLL
   for (int i = 0; i < columns * vecs; i++) sum[i] = (fr_vec){0};
-  for (long i = 0; i < rows; i++, bar += FR_LANES, x++) {
-    fr_vec at[ALL_VECS];
+  for (long i = 0; i < rows; i += LINE) {
     FR_UNROLL
-    for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(bar + v * FR_VL);
-    FR_UNROLL
-    for (int c = 0; c < columns; c++) {
-      const fr_vec entry = FR_SPLAT(x[(size_t)c * ld]);
+    for (int c = 0; c < columns; c++) __builtin_prefetch(x + (size_t)c * ld + rows, 0, 2);
+    for (long end = i + LINE < rows ? LINE : rows - i; end > 0; end--, bar += FR_LANES, x++) {
+      fr_vec at[ALL_VECS];
       FR_UNROLL
-      for (int v = 0; v < vecs; v++) sum[c * vecs + v] = fr_fma(entry, at[v], sum[c * vecs + v]);
+      for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(bar + v * FR_VL);
+      FR_UNROLL
+      for (int c = 0; c < columns; c++) {
+        const fr_vec entry = FR_SPLAT(x[(size_t)c * ld]);
+        FR_UNROLL
+        for (int v = 0; v < vecs; v++) sum[c * vecs + v] = fr_fma(entry, at[v], sum[c * vecs + v]);
+      }
     }
   }
   FR_UNROLL
@@ -168,6 +171,7 @@ FR_FN_INLINE void FR_NAME(reverse_few_tile)(const int columns, const int particl
     FR_UNROLL
     for (int c = 0; c < columns; c++) {
       const fr_vec entries = FR_LOAD(x + (size_t)c * ld + (size_t)i);
+      if (FR_VL == LINE || i % LINE == 0) __builtin_prefetch(x + (size_t)c * ld + (size_t)(i + rows), 0, 2);
       FR_UNROLL
       for (int s = 0; s < particles; s++) sum[s * columns + c] = fr_fma(entries, at[s], sum[s * columns + c]);
     }
@@ -214,5 +218,5 @@ FR_FN void FR_NAME(reverse_few)(int particles, long rows, const double *x, size_
 #undef TILE_ROWS
 #undef ALL_VECS
 #undef HALF_VECS
-#undef AHEAD
+#undef LINE
 #undef FEW_TILE
