@@ -118,7 +118,7 @@ wrapper_notes <- local({
     note("truncated(dist, lower = -Inf, upper = Inf)", "known to lie between the bounds; the density is renormalised", "T[lower, upper]", "TruncatedDistribution"),
     note("censored(dist, lower = -Inf, upper = Inf)", "observed values at a bound or beyond are only known to be there", "normal_lccdf() and the like", ""),
     note("zero_inflated(prob, dist)", "0 with probability `prob`, else from `dist`, which may be 0 too", "log_mix()", "ZeroInflatedDistribution"),
-    note("mixture(weights, ...)", "one of several distributions; weights are normalised, a matrix has a row for each observation", "log_mix()", "MixtureGeneral"),
+    note("mixture(weights, ...)", "one of several distributions, or of one whose arguments have an element for each weight (a matrix: a column; those of vectors and of categories a row), as `mixture(w, normal(mu, sigma))`; weights are normalised, a matrix has a row for each observation", "log_mix()", "MixtureGeneral, MixtureSameFamily"),
     note("ordered(dist, lower = -Inf)", "a latent increasing vector, above `lower`; the product of the element densities", "ordered[K]", "OrderedTransform")
   )
 })

@@ -70,7 +70,45 @@ eval_wrapped <- function(call, ctx, vectors = TRUE) {
   })
   for (bound in setdiff(c("lower", "upper"), names(extra))) if (bound %in% names(formals(wrapper_forms[[name]]))) extra[[bound]] <- if (bound == "lower") -Inf else Inf
   check_extra(extra, name, ctx)
-  list(wrapper = name, parts = lapply(unname(inside), eval_wrapped, ctx, vectors = vectors && name == "mixture"), extra = extra, shape = if (!is.null(args$dim)) eval_dim(args$dim, ctx))
+  parts <- lapply(unname(inside), eval_wrapped, ctx, vectors = vectors && name == "mixture")
+  if (name == "mixture" && length(parts) == 1L) parts <- components_of(parts[[1L]], mixture_size(extra$weights), ctx)
+  list(wrapper = name, parts = parts, extra = extra, shape = if (!is.null(args$dim)) eval_dim(args$dim, ctx))
+}
+
+# How many components the weights are of: a matrix has a row of them for each observation.
+mixture_size <- function(weights) if (length(value_dim(weights)) == 2L) value_dim(weights)[2L] else value_length(weights)
+
+# The one distribution of a mixture stands for K of them where its arguments have an element for each, or a matrix of observations by components; those of
+# distributions of vectors a row for each.
+components_of <- function(d, K, ctx) {
+  if (K == 1L) return(list(d))
+  if (!is.null(d$wrapper)) {
+    inside <- lapply(d$parts, components_of, K, ctx)
+    return(lapply(seq_len(K), function(k) {
+      d$parts <- lapply(inside, `[[`, k)
+      d
+    }))
+  }
+  dist <- dist_table()[[d$dist]]
+  own <- as.logical(Map(function(a, arg) has_components(a, dist, arg, K), unname(d$args), dist$args))
+  if (!any(own)) fail(ctx, sprintf("`mixture()` has %d weights, but one distribution, `%s()`, none of whose arguments has %s.", K, d$stated,
+                                               if (!dist$by_rows) sprintf("a matrix of %d rows", K) else sprintf("%d elements or columns", K)))
+  lapply(seq_len(K), function(k) {
+    d$args[own] <- lapply(d$args[own], component_of, k, K, dist, ctx)
+    d
+  })
+}
+
+has_components <- function(a, dist, arg, K) {
+  dim <- value_dim(a)
+  if (!dist$by_rows) return(arg$event == "vector" && length(dim) == 2L && dim[1L] == K)
+  if (length(dim) == 2L) dim[2L] == K else value_length(a) == K
+}
+
+component_of <- function(a, k, K, dist, ctx) {
+  if (!dist$by_rows) return(pick(ctx, with_dim_any(a), seq.int(k, by = K, length.out = value_dim(a)[2L])))
+  n <- if (length(value_dim(a)) == 2L) value_dim(a)[1L] else 1L
+  pick(ctx, with_dim_any(a), (k - 1L) * n + seq_len(n))
 }
 
 wrapper_example <- function(name) {

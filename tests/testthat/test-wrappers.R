@@ -92,6 +92,66 @@ test_that("mixture() sums its components, observed or latent", {
   expect_lt(abs(mean(x < 0) - 0.3), 0.06)
 })
 
+test_that("one distribution in a mixture() stands for a component for each weight", {
+  m <- model({
+    w     ~ dirichlet(c(1, 1, 1))
+    mu    ~ normal(0, 2, dim = 3)
+    sigma ~ half_normal(1)
+    y     ~ mixture(w, normal(mu, sigma))
+    x     ~ mixture(w, truncated(normal(mu, 1), lower = -4))
+    v     ~ mixture(c(1, 2, 1), poisson(exp(L)))
+  })
+  set.seed(1)
+  data <- list(y = c(-1.2, 0.3, 2.5, 0.1), x = c(0.5, -3), v = c(0, 3), L = matrix(rnorm(6), 2))
+  z <- c(0.3, -0.2, 1, -0.7, 0.4, 0.2)
+  f <- log_density(m, data)
+  expect_consistent(f)
+  p <- f$constrain(z)
+  parts <- function(x, density) sum(log(vapply(1:3, function(k) density(x, p$mu[k]), x) %*% p$w))
+  terms <- f$terms(z)
+  expect_equal(terms[["y"]], parts(data$y, function(x, mu) dnorm(x, mu, p$sigma)))
+  expect_equal(terms[["x"]], parts(data$x, function(x, mu) dnorm(x, mu) / pnorm(mu + 4)))
+  expect_equal(terms[["v"]], sum(log(dpois(data$v, exp(data$L)) %*% c(0.25, 0.5, 0.25)))) # a column for each
+  loop <- model({
+    w     ~ dirichlet(c(1, 1, 1))
+    mu    ~ normal(0, 2, dim = 3)
+    sigma ~ half_normal(1)
+    for (i in 1:4) y[i] ~ mixture(w, normal(mu, sigma))
+  })
+  in_loop <- log_density(loop, data["y"])$terms(z)
+  expect_equal(sum(in_loop[names(in_loop) == "y[i]"]), terms[["y"]])
+  # a row for each topic: latent Dirichlet allocation
+  topics <- model({
+    theta ~ dirichlet(c(1, 1), dim = c(3, 2))
+    phi   ~ dirichlet(c(1, 1, 1), dim = c(2, 3))
+    word  ~ mixture(theta[doc, ], categorical(phi))
+  })
+  words <- list(doc = c(1, 1, 2, 3, 3), word = c(1, 2, 3, 1, 2))
+  f <- log_density(topics, words)
+  z <- c(0.3, -0.2, 1, -0.7, 0.4, 0.2, 0.9)
+  p <- f$constrain(z)
+  expect_equal(f$terms(z)[["word"]], sum(log(rowSums(p$theta[words$doc, ] * t(p$phi)[words$word, ]))))
+  groups <- model({
+    mu ~ normal(0, 1, dim = c(2, 2))
+    Y  ~ mixture(c(0.3, 0.7), multi_normal(mu, S))
+  })
+  Y <- matrix(c(-1, 0.5, 3, 0.2, 1, 2.5), 3)
+  mu <- matrix(c(0.3, -0.2, 0.4, 1), 2)
+  bivariate <- function(k) dnorm(Y[, 1], mu[k, 1]) * dnorm(Y[, 2], mu[k, 2])
+  f <- log_density(groups, list(Y = Y, S = diag(2)))
+  expect_equal(f$terms(f$unconstrain(list(mu = mu)))[["Y"]], sum(log(0.3 * bivariate(1) + 0.7 * bivariate(2))))
+  latent <- model({ x ~ mixture(c(3, 7), normal(c(-10, 10), 1), dim = 1000) })
+  expect_lt(abs(mean(simulate(latent, 1, seed = 1)$x < 0) - 0.3), 0.06)
+  expect_error(log_density(model({
+    w ~ dirichlet(c(1, 1, 1))
+    y ~ mixture(w, normal(0, 1))
+  }), data["y"]), "3 weights, but one distribution, `normal\\(\\)`, none of whose arguments has 3 elements")
+  expect_error(log_density(model({
+    w ~ dirichlet(c(1, 1))
+    word ~ mixture(w, categorical(p))
+  }), list(word = 1, p = c(1, 2))), "a matrix of 2 rows")
+})
+
 test_that("ordered() is the product of element densities over increasing vectors", {
   x <- cumsum(c(-1, exp(0.2), exp(0.3)))
   expect_equal(wrapped_at(model({ c ~ ordered(normal(0, 5), dim = 3) }), list(), c(-1, 0.2, 0.3)), sum(dnorm(x, 0, 5, log = TRUE)) + 0.5)
