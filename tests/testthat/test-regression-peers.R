@@ -187,3 +187,33 @@ test_that("smooths of mean and spread are those of gaulss, from every start", {
     expect_lt(stats::median(abs(log(apply(rstantools::posterior_predict(fit, draws = 2000, seed = 1), 2, stats::sd) / sd))), 0.25)
   }
 })
+
+test_that("groups of censored times are as far apart as quadrature finds them, from every start", {
+  skip_if_not_installed("survival")
+  d <- survival::diabetic
+  X <- stats::model.matrix(~ trt * laser, d)
+  u <- seq(-6, 6, length.out = 81)
+  # minus the log likelihood, the effects of the 197 patients summed out on a grid
+  minus <- function(p, name) {
+    spread <- exp(p[5])
+    sd <- exp(p[6])
+    by_point <- vapply(u, function(at) {
+      eta <- drop(X %*% p[1:4]) + sd * at
+      density <- function(log, ...) if (name == "weibull") stats::dweibull(d$time, spread, exp(eta), log) else stats::dlnorm(d$time, eta, spread, log)
+      tail <- if (name == "weibull") stats::pweibull(d$time, spread, exp(eta), FALSE, TRUE) else stats::plnorm(d$time, eta, spread, FALSE, TRUE)
+      rowsum(ifelse(d$status == 1, density(TRUE), tail), d$id)[, 1] + stats::dnorm(at, log = TRUE)
+    }, numeric(197))
+    top <- apply(by_point, 1, max)
+    -sum(top + log(rowSums(exp(by_point - top)) * (u[2] - u[1])))
+  }
+  for (name in c("weibull", "lognormal")) {
+    mode <- quiet(stats::optim(c(5, 0, 0, 1, 0, 0), minus, name = name, method = "BFGS", hessian = TRUE))
+    se <- sqrt(diag(solve(mode$hessian)))
+    for (seed in 1:3) {
+      fit <- fullrank(time | cens(status == 0) ~ trt * laser + (1 | id), data = d, family = name, prior = wide, seed = seed)
+      expect_identical(fit$status, "converged")
+      expect_lt(max(abs(coef(fit)[-1] - mode$par[2:4]) / se[2:4]), 0.25)
+      expect_lt(abs(log(attr(VarCorr(fit)$id, "stddev")) - mode$par[6]), 0.2)
+    }
+  }
+})
