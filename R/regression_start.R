@@ -261,10 +261,21 @@ rough_fit <- function(reg, part, work, steps = 30L) {
   if (part$own_intercept) values[[paste0("Intercept", part$suffix)]] <- beta[1L]
   if (length(b)) values[[paste0("b", part$suffix)]] <- c(b, rep(0, length(part$wide$columns)))
   values <- c(values, if (!is.null(work$values)) work$values(),
-              if (main && (reg$family$table$response == "real" || reg$family$name == "lognormal")) list(sigma = sqrt(dispersion)),
+              if (main) start_spread(reg, dispersion, work$inverse(eta), used),
               unlist(lapply(blocks, block_values), recursive = FALSE), unlist(unname(lapply(smooths, smooth_values)), recursive = FALSE))
   centred <- c(stats::setNames(lapply(blocks, block_centred), vapply(blocks, `[[`, "", "id")), lapply(smooths, `[[`, "centred"))
   list(values = values, centred = Filter(Negate(is.null), centred), eta = eta, dispersion = dispersion)
+}
+
+# sigma, shape or phi that give the dispersion at means mu, of which the effects have used a share.
+start_spread <- function(reg, dispersion, mu, used) {
+  family <- reg$family$name
+  if (family == "lognormal" || reg$family$table$response == "real") return(list(sigma = sqrt(dispersion)))
+  spread <- dispersion / (1 - used)
+  size <- if (is.null(reg$response$size)) 1 else mean(reg$response$size)
+  switch(family, Gamma = list(shape = 1 / spread), weibull = list(shape = 1 / sqrt(spread)), inverse.gaussian = list(shape = mean(mu) / spread),
+         negbinomial = , zero_inflated_negbinomial = list(shape = mean(mu) / max(spread - 1, 0.1)), beta = list(phi = max(1 / spread - 1, 1)),
+         beta_binomial = list(phi = max((size - 1) / max(spread - 1, 0.1) - 1, 1)))
 }
 
 # The precision of the default priors, in units of the dispersion: it holds separated or dependent columns.
