@@ -245,14 +245,18 @@ rough_fit <- function(reg, part, work, steps = 30L) {
       beta <- ridge(XWX, crossprod(X, line$weight * (z - groups)), penalty)
       fixed <- drop(X %*% beta)
     }
-    if (work$free && is.null(line$excess)) dispersion <- sum(line$weight * (z - groups - fixed)^2) / sum(work$w > 0)
+    if (work$free && is.null(line$excess)) {
+      left <- sum(line$weight * (z - groups - fixed)^2) / sum(work$w > 0)
+      # EM's, where effects are nearly as many as rows; its slow steps would elsewhere be for nothing
+      dispersion <- left + if (used > 0.7) used * dispersion else 0
+    }
     if (length(smooths)) smooths <- step_smooths(smooths, beta, XWX, penalty, dispersion)
     # coarse groups first: what they share would else go to the finer ones
     for (k in order(vapply(blocks, `[[`, 0L, "J"))) {
       blocks[[k]] <- step_block(blocks[[k]], z - fixed - Reduce(`+`, effects[-k], 0), line$weight, dispersion)
       effects[[k]] <- blocks[[k]]$effect
     }
-    used <- min(sum(vapply(blocks, `[[`, 0, "used")) / length(work$y), 0.9)
+    used <- min(sum(vapply(blocks, `[[`, 0, "used")) / length(work$y), 0.95)
     eta <- known + fixed + Reduce(`+`, effects, 0)
   }
   if (!work$valid(eta)) return(NULL)

@@ -233,3 +233,19 @@ test_that("pairs of Weibull times far apart are found to be so", {
   expect_lt(abs(log(attr(VarCorr(fit)$g, "stddev")) - want$estimate[4]), 0.1)
   expect_lt(abs(log(as.data.frame(summary(fit))["shape", "mean"]) - want$estimate[3]), 0.1)
 })
+
+test_that("as many correlated effects as rows are as far apart as lme4 finds them", {
+  skip_if_not_installed("lme4")
+  for (seed in 1:3) {
+    set.seed(seed)
+    d <- data.frame(g = rep(1:60, each = 2), x = stats::rnorm(120))
+    d$y <- 0.5 * d$x + stats::rnorm(60, 0, 1.5)[d$g] + stats::rnorm(60, 0, 0.7)[d$g] * d$x + stats::rnorm(120)
+    control <- lme4::lmerControl(check.nobs.vs.nRE = "ignore")
+    reference <- quiet(lme4::lmer(y ~ x + (x | g), d, control = control))
+    fit <- fullrank(y ~ x + (x | g), data = d, seed = 1)
+    expect_identical(fit$status, "converged")
+    expect_lt(max(abs(coef(fit) - lme4::fixef(reference)) / sqrt(diag(as.matrix(stats::vcov(reference))))), 0.25)
+    expect_lt(abs(log(attr(VarCorr(fit)$g, "stddev") / attr(lme4::VarCorr(reference)$g, "stddev"))[[1]]), 0.2)
+    expect_lt(abs(attr(VarCorr(fit)$g, "stddev")[[2]] - attr(lme4::VarCorr(reference)$g, "stddev")[[2]]), 0.3)
+  }
+})
