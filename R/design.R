@@ -204,7 +204,8 @@ prepare_smooths <- function(parsed, frame, suffix) {
   for (call in parsed$smooths) {
     spec <- eval(call, list(s = mgcv::s, t2 = mgcv::t2), parsed$env)
     check_smooth(spec, frame, call)
-    made <- tryCatch(mgcv::smoothCon(spec, data = frame, absorb.cons = TRUE, diagonal.penalty = TRUE),
+    # modCon = 3: t2() would come with one constraint in `X` and another in PredictMat()
+    made <- tryCatch(mgcv::smoothCon(spec, data = frame, absorb.cons = TRUE, diagonal.penalty = TRUE, modCon = 3),
                      error = function(e) stop(sprintf("The smooth `%s` could not be made: %s", statement_text(call), conditionMessage(e)), call. = FALSE))
     out <- c(out, lapply(made, function(smooth) {
       random <- tryCatch(mgcv::smooth2random(smooth, "", type = 2), error = function(e) {

@@ -35,13 +35,49 @@ formula_env <- function(f, env) if (is.null(environment(f))) env else environmen
 
 parse_part <- function(formula, dpar, data, env) {
   env <- formula_env(formula, env)
-  right <- formula[[length(formula)]]
-  bars <- reformulas::findbars_x(as_one_sided(right, env), default.special = "us")
-  fixed <- reformulas::nobars(as_one_sided(right, env))[[2L]]
+  found <- split_bars(formula[[length(formula)]], env)
+  fixed <- found$fixed
   if ("." %in% all.vars(fixed)) fixed <- expand_dot(formula, fixed, data, env)
-  found <- take_smooths(fixed)
-  list(dpar = dpar, env = env, fixed = if (is.null(found$rest)) 1 else found$rest, bars = lapply(bars, parse_bar), smooths = found$smooths)
+  taken <- take_smooths(fixed)
+  list(dpar = dpar, env = env, fixed = if (is.null(taken$rest)) 1 else taken$rest, bars = found$bars, smooths = taken$smooths)
 }
+
+# The group terms of a right side, and the rest.
+split_bars <- function(right, env) {
+  hidden <- hide_bars(right)
+  right <- as_one_sided(hidden$right, env)
+  bars <- lapply(reformulas::findbars_x(right, default.special = "us"), function(bar) parse_bar(hidden$back(bar)))
+  list(bars = bars, fixed = hidden$back(reformulas::nobars(right)[[2L]]))
+}
+
+# Package reformulas takes every `|` for a group term, also that of I(a | b), which means what it says in R. Such calls are hidden from it behind
+# names; `back` puts them where the names are.
+hide_bars <- function(right) {
+  kept <- list()
+  hide <- function(expr) {
+    if (!is.call(expr) || !any(c("|", "||") %in% all.names(expr))) return(expr)
+    head <- statement_head(expr)
+    if (head %in% c("+", "-", "*", "/", ":", "^", "%in%", "(", "|", "||")) {
+      expr[-1L] <- lapply(as.list(expr)[-1L], hide)
+      return(expr)
+    }
+    if (length(expr) == 2L && statement_head(expr[[2L]]) %in% c("|", "||")) {
+      if (head == "us") return(hide(call("(", expr[[2L]])))
+      if (head == "diag") return(hide(call("(", call("||", expr[[2L]][[2L]], expr[[2L]][[3L]]))))
+      if (head %in% other_structures) {
+        stop(sprintf("`%s`: the covariance of group effects is unstructured, (x | g), or diagonal, (x || g).", statement_text(expr)), call. = FALSE)
+      }
+    }
+    name <- sprintf(".kept_%d", length(kept) + 1L)
+    kept[[name]] <<- expr
+    as.name(name)
+  }
+  right <- hide(right)
+  list(right = right, back = function(expr) if (is.null(expr)) NULL else substitute_names(expr, kept))
+}
+
+# Covariances that glmmTMB has and this package has not.
+other_structures <- c("homdiag", "cs", "homcs", "ar1", "hetar1", "ou", "toep", "homtoep", "rr", "propto", "equalto")
 
 as_one_sided <- function(right, env) stats::as.formula(call("~", right), env)
 
@@ -57,6 +93,9 @@ expand_dot <- function(formula, fixed, data, env) {
 parse_bar <- function(bar) {
   kind <- as.character(bar[[1L]])
   inner <- bar[[2L]]
+  if (statement_head(inner[[2L]]) %in% c("|", "||")) {
+    stop(sprintf("The group term `(%s)` has two bars: correlations with the effects of another parameter are not known here; write (x | g).", statement_text(inner)), call. = FALSE)
+  }
   list(lhs = inner[[2L]], group = inner[[3L]], correlated = kind == "us", label = statement_text(inner))
 }
 

@@ -16,8 +16,12 @@ find_formula.fullrank_regression <- function(x, verbose = TRUE, ...) {
   all <- if (is_formula(x$formula)) list(x$formula) else x$formula
   is_main <- vapply(all, identical, NA, main_formula(x$formula))
   main <- all[[which(is_main)[1L]]]
-  out <- list(conditional = reformulas::nobars(main))
-  random <- lapply(reformulas::findbars(main), function(bar) stats::as.formula(call("~", bar), environment(main)))
+  hidden <- hide_bars(main[[3L]])
+  whole <- stats::as.formula(call("~", main[[2L]], hidden$right), environment(main))
+  conditional <- reformulas::nobars(whole)
+  conditional[[3L]] <- hidden$back(conditional[[3L]])
+  out <- list(conditional = conditional)
+  random <- lapply(reformulas::findbars(whole), function(bar) stats::as.formula(call("~", hidden$back(bar)), environment(main)))
   if (length(random)) out$random <- if (length(random) == 1L) random[[1L]] else random
   for (f in all[!is_main]) out[[as.character(f[[2L]])]] <- f[-2L]
   structure(out, class = c("insight_formula", "list"))

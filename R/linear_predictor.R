@@ -26,7 +26,7 @@ wanted_groups <- function(part, re.form) {
   if (is.null(re.form)) return(rep(TRUE, n))
   if (length(re.form) == 1L && is.atomic(re.form) && is.na(re.form)) return(rep(FALSE, n))
   if (!is_formula(re.form)) stop("`re.form` must be NULL (all groups), NA (none), or a formula of group terms such as ~ (1 | g).", call. = FALSE)
-  asked <- lapply(reformulas::findbars_x(re.form, default.special = "us"), parse_bar)
+  asked <- split_bars(re.form[[length(re.form)]], part$env)$bars
   known <- vapply(part$bars, `[[`, "", "label")
   labels <- vapply(asked, `[[`, "", "label")
   if (length(setdiff(labels, known)) && part$dpar == "mu") {

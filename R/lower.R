@@ -53,6 +53,12 @@ check_bounds <- function(response, family) {
   if (limited && (family$name == "hurdle_poisson" || startsWith(family$name, "zero_inflated"))) {
     stop(sprintf("cens() and trunc() do not go with family \"%s\".", family$name), call. = FALSE)
   }
+  if ((any(response$status != 0) || !is.null(response$lower) || !is.null(response$upper)) && !has_tails(family)) {
+    kin <- Filter(function(name) family_table[[name]]$response %in% c("real", "positive", "count") && !startsWith(name, "zero_inflated") && name != "hurdle_poisson" &&
+                    has_tails(list(table = family_table[[name]], link = family_table[[name]]$links[1L], name = name)), names(family_table))
+    stop(sprintf("cens() and trunc() do not go with family %s, whose distribution function has no derivative in all parameters; they go with %s.",
+                 family$name, enumerate(kin, "\"")), call. = FALSE)
+  }
   if (any(response$y < response$lower) || any(response$y > response$upper)) {
     bad <- rep(FALSE, length(response$y))
     if (!is.null(response$lower)) bad <- bad | response$y < response$lower
@@ -60,6 +66,14 @@ check_bounds <- function(response, family) {
     stop(sprintf("The response `%s` lies outside trunc() (first in %s).", response$name, first_rows(bad)), call. = FALSE)
   }
   if (any(response$status != 0) && (!is.null(response$lower) || !is.null(response$upper))) stop("cens() and trunc() do not go together.", call. = FALSE)
+}
+
+# Whether the family's distribution function is there, with its derivative in every argument that reads a latent.
+has_tails <- function(family) {
+  call <- family_dist(family)
+  dist <- dist_table()[[statement_head(call)]]
+  latent <- vapply(as.list(call)[-1L], function(e) any(all.vars(e) %in% c("eta", "mu", family$table$pars)), NA)
+  isTRUE(dist$cdf) && all(vapply(dist$args[seq_along(latent)][latent], `[[`, NA, "cdf_partial"))
 }
 
 # Which rows enter the likelihood, how often (`times`), and the weights that stand in the distribution.

@@ -83,19 +83,54 @@ working_response <- function(reg) {
     work[c("lower", "free")] <- list(0, family$name != "poisson")
   } else if (kind == "positive" && family$name != "lognormal") {
     work <- c(list(y = y, mu = y, variance = function(mu) mu^2), work)
-    work$lower <- 0
+    work[c("lower", "free")] <- list(0, family$name != "exponential")
   } else {
     if (family$name == "lognormal") y <- log(y)
     work <- c(list(y = y, mu = if (family$link == "identity") y else pmax(y, stats::median(abs(y)) / 10), variance = function(mu) rep(1, length(mu))), work)
   }
   work$w <- w
   work$center <- if (family$link == "identity") sum(w * work$y) / sum(w) else sum(w * work$mu) / sum(w)
-  complete_work(work)
+  work <- complete_work(work)
+  if (any(reg$response$status != 0)) working_censored(reg, work) else work
+}
+
+# With censored rows: scores and curvatures of the rows' own log densities and log tails, since a censored row says less than an observed one. The
+# dispersion is led to where the squares of the scores sum up to what the curvatures do, less the share of the rows' freedom that the effects have used.
+working_censored <- function(reg, work) {
+  response <- reg$response
+  dist <- family_dist(reg$family, !is.null(response$precision))
+  name <- as.character(dist[[1L]])
+  density <- oracle_log_density[[name]]
+  cdf <- oracle_log_cdf[[name]]
+  if (is.null(density) || is.null(cdf)) return(work)
+  w <- if (is.null(response$precision)) work$w else 1 + 0 * work$y
+  n <- length(response$y)
+  if (work$free) work$dispersion <- max(stats::var(work$eta) * mean(linearised(work, work$eta)$weight), 1e-8, na.rm = TRUE)
+  at <- function(eta, dispersion) {
+    values <- list(eta = eta, mu = work$inverse(eta), weights = response$precision, sigma = sqrt(dispersion), df = 10,
+                   shape = if (reg$family$name == "weibull") 1 / sqrt(dispersion) else 1 / dispersion)
+    args <- lapply(as.list(dist)[-1L], function(e) rep_len(eval(e, values), n))
+    tail <- ifelse(response$status == 1, cdf(response$y, args, FALSE), cdf(response$y, args, TRUE))
+    w * ifelse(response$status == 0, density(response$y, args, n, 1L), tail)
+  }
+  work$linearise <- function(eta, dispersion) {
+    whole <- linearised(work, eta)$weight / dispersion # were all rows observed
+    h <- 0.05 / sqrt(whole)
+    up <- at(eta + h, dispersion)
+    down <- at(eta - h, dispersion)
+    score <- (up - down) / (2 * h)
+    curvature <- (2 * at(eta, dispersion) - up - down) / h^2
+    lost <- !is.finite(score) | !is.finite(curvature)
+    score[lost] <- 0
+    curvature <- pmin(pmax(ifelse(lost, 0, curvature), whole / 20), 20 * whole)
+    list(z = eta + score / curvature, weight = curvature * dispersion, excess = sum(score^2) / sum(curvature))
+  }
+  work
 }
 
 complete_work <- function(work) {
   work$eta <- work$link(work$mu)
-  work$linearise <- function(eta) linearised(work, eta)
+  work$linearise <- function(eta, dispersion) linearised(work, eta)
   work$valid <- function(eta) {
     mu <- work$inverse(eta)
     all(is.finite(mu) & mu > work$lower & mu < work$upper)
@@ -124,7 +159,7 @@ working_order <- function(reg) {
   share <- cumulative_shares(reg)
   cutpoints <- start_cutpoints(reg)
   at_cutpoints <- function(g, eta) matrix(g(rep(cutpoints, each = length(eta)) - eta), length(eta))
-  linearise <- function(eta) {
+  linearise <- function(eta, dispersion) {
     cutpoints <<- cutpoints + (share * sum(w) - colSums(w * at_cutpoints(F, eta))) / colSums(w * at_cutpoints(f, eta))
     below <- at_cutpoints(F, eta)
     p <- pmax(cbind(below, 1) - cbind(0, below), 1e-10)
@@ -156,7 +191,8 @@ working_parameter <- function(reg, name, found) {
   }
   total <- function(eta) max(sum(w * at(eta)), -1e300, na.rm = TRUE)
   constant <- stats::optimize(total, c(-10, 10), maximum = TRUE)$maximum
-  linearise <- function(eta, h = 0.01) {
+  h <- 0.01
+  linearise <- function(eta, dispersion) {
     up <- at(eta + h)
     down <- at(eta - h)
     curvature <- sum(w * (2 * at(eta) - up - down)) / h^2 / sum(w)
@@ -190,13 +226,15 @@ rough_fit <- function(reg, part, work, steps = 30L) {
   X <- do.call(cbind, c(list(X), unname(at$smooths)))
   blocks <- Map(function(block, at) start_block(block, at$index, at$Z), part$groups, at$groups)
   eta <- work$eta
-  dispersion <- 1
+  dispersion <- if (is.null(work$dispersion)) 1 else work$dispersion
+  used <- 0
   effects <- rep(list(0), length(blocks))
   beta <- numeric()
   line <- NULL
   for (step in seq_len(steps)) {
     if (is.null(line) || step <= 8L || step %% 4L == 0L) {
-      line <- work$linearise(eta)
+      line <- work$linearise(eta, dispersion)
+      if (work$free && !is.null(line$excess)) dispersion <- dispersion * min(max(line$excess / (1 - used), 0.2), 5)
       XWX <- crossprod(X, line$weight * X)
     }
     z <- line$z - known
@@ -207,13 +245,18 @@ rough_fit <- function(reg, part, work, steps = 30L) {
       beta <- ridge(XWX, crossprod(X, line$weight * (z - groups)), penalty)
       fixed <- drop(X %*% beta)
     }
-    if (work$free) dispersion <- sum(line$weight * (z - groups - fixed)^2) / sum(work$w > 0)
+    if (work$free && is.null(line$excess)) {
+      left <- sum(line$weight * (z - groups - fixed)^2) / sum(work$w > 0)
+      # EM's, where effects are nearly as many as rows; its slow steps would elsewhere be for nothing
+      dispersion <- left + if (used > 0.7) used * dispersion else 0
+    }
     if (length(smooths)) smooths <- step_smooths(smooths, beta, XWX, penalty, dispersion)
     # coarse groups first: what they share would else go to the finer ones
     for (k in order(vapply(blocks, `[[`, 0L, "J"))) {
       blocks[[k]] <- step_block(blocks[[k]], z - fixed - Reduce(`+`, effects[-k], 0), line$weight, dispersion)
       effects[[k]] <- blocks[[k]]$effect
     }
+    used <- min(sum(vapply(blocks, `[[`, 0, "used")) / length(work$y), 0.95)
     eta <- known + fixed + Reduce(`+`, effects, 0)
   }
   if (!work$valid(eta)) return(NULL)
@@ -222,10 +265,21 @@ rough_fit <- function(reg, part, work, steps = 30L) {
   if (part$own_intercept) values[[paste0("Intercept", part$suffix)]] <- beta[1L]
   if (length(b)) values[[paste0("b", part$suffix)]] <- c(b, rep(0, length(part$wide$columns)))
   values <- c(values, if (!is.null(work$values)) work$values(),
-              if (main && (reg$family$table$response == "real" || reg$family$name == "lognormal")) list(sigma = sqrt(dispersion)),
+              if (main) start_spread(reg, dispersion, work$inverse(eta), used),
               unlist(lapply(blocks, block_values), recursive = FALSE), unlist(unname(lapply(smooths, smooth_values)), recursive = FALSE))
   centred <- c(stats::setNames(lapply(blocks, block_centred), vapply(blocks, `[[`, "", "id")), lapply(smooths, `[[`, "centred"))
   list(values = values, centred = Filter(Negate(is.null), centred), eta = eta, dispersion = dispersion)
+}
+
+# sigma, shape or phi that give the dispersion at means mu, of which the effects have used a share.
+start_spread <- function(reg, dispersion, mu, used) {
+  family <- reg$family$name
+  if (family == "lognormal" || reg$family$table$response == "real") return(list(sigma = sqrt(dispersion)))
+  spread <- dispersion / (1 - used)
+  size <- if (is.null(reg$response$size)) 1 else mean(reg$response$size)
+  switch(family, Gamma = list(shape = 1 / spread), weibull = list(shape = 1 / sqrt(spread)), inverse.gaussian = list(shape = mean(mu) / spread),
+         negbinomial = , zero_inflated_negbinomial = list(shape = mean(mu) / max(spread - 1, 0.1)), beta = list(phi = max(1 / spread - 1, 1)),
+         beta_binomial = list(phi = max((size - 1) / max(spread - 1, 0.1) - 1, 1)))
 }
 
 # The precision of the default priors, in units of the dispersion: it holds separated or dependent columns.
@@ -291,6 +345,7 @@ step_block <- function(block, residual, weight, dispersion) {
   for (i in seq_len(K)) for (j in seq_len(K)) r[, i] <- r[, i] + V[, i, j] * sums[, K * K + j]
   covariance <- (crossprod(r) + colSums(V)) / J
   if (!block$correlated) covariance <- diag(diag(covariance), K)
+  block$used <- J * K - sum(colSums(V) * prior)
   block$covariance <- covariance + diag(1e-6 * diag(covariance), K)
   block$r <- r
   block$effect <- rowSums(r[block$index, , drop = FALSE] * block$Z)

@@ -75,6 +75,18 @@ test_that("a smooth is mgcv's", {
   expect_equal(predict(fit, d[3:4, ]), predict(fit)[3:4])
 })
 
+test_that("a smooth of two variables is mgcv's", {
+  skip_if_not_installed("mgcv")
+  for (formula in list(mag ~ t2(long, lat, k = 4), mag ~ t2(long, lat, k = 4, by = deep) + deep)) {
+    d <- transform(quakes, deep = factor(depth > 300))
+    fit <- fullrank(formula, data = d, seed = 1)
+    reference <- predict(mgcv::gam(formula, data = d, method = "REML"), se.fit = TRUE)
+    expect_lt(max(abs(predict(fit) - reference$fit) / reference$se.fit), 1)
+    expect_lt(max(abs(log(predict(fit, se.fit = TRUE)$se.fit / reference$se.fit))), 0.4)
+    expect_equal(predict(fit, d[3:4, ]), predict(fit)[3:4])
+  }
+})
+
 test_that("groups: all, none, some; new levels refused or drawn", {
   fit <- regression_fit("poisson")
   d <- grouped_counts()

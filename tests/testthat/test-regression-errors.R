@@ -120,6 +120,12 @@ test_that("formulas and left sides that cannot be read", {
   expect_error(fullrank(y ~ nosuchfunction(n), data = d), "no function `nosuchfunction\\(\\)` here\\.$")
   expect_error(fullrank(y ~ x, data = d, prior_intercept = nosuch(0, 1)), "no argument `prior_intercept`")
   expect_error(fullrank(y | 3 ~ x, data = d), "`3` after `\\|`")
+  expect_error(fullrank(y ~ x + (1 | x | f), data = d), "has two bars")
+  expect_error(fullrank(y ~ x + cs(x | f), data = d), "`cs\\(x \\| f\\)`: the covariance of group effects is unstructured")
+  for (family in c("Gamma", "student", "negbinomial", "beta")) {
+    expect_error(fullrank(p | cens(b) ~ x, data = data.frame(p = if (family == "negbinomial") 1:4 else 1:4 / 5, b = c(0, 0, 1, 1), x = 1:4), family = family, link = if (family == "beta") "logit" else "log"),
+                 sprintf("do not go with family %s, whose .* \"gaussian\", \"lognormal\", \"inverse.gaussian\", \"weibull\", \"exponential\" and \"poisson\"", family))
+  }
   for (family in c("zero_inflated_poisson", "hurdle_poisson")) expect_error(fullrank(n | trunc(0) ~ x, data = d, family = family), sprintf("do not go with family \"%s\"", family))
 })
 

@@ -187,3 +187,65 @@ test_that("smooths of mean and spread are those of gaulss, from every start", {
     expect_lt(stats::median(abs(log(apply(rstantools::posterior_predict(fit, draws = 2000, seed = 1), 2, stats::sd) / sd))), 0.25)
   }
 })
+
+# The maximum of the likelihood of times in groups, whose effects are summed out on a grid: coefficients, log shape or sigma, log sd. Of the
+# Weibull the scale is modelled, not the mean: the slopes are the same.
+times_mode <- function(time, event, X, g, name, start) {
+  u <- seq(-6, 6, length.out = 81)
+  p <- ncol(X)
+  minus <- function(theta) {
+    spread <- exp(theta[p + 1])
+    by_point <- vapply(u, function(at) {
+      eta <- drop(X %*% theta[1:p]) + exp(theta[p + 2]) * at
+      density <- if (name == "weibull") stats::dweibull(time, spread, exp(eta), TRUE) else stats::dlnorm(time, eta, spread, TRUE)
+      tail <- if (name == "weibull") stats::pweibull(time, spread, exp(eta), FALSE, TRUE) else stats::plnorm(time, eta, spread, FALSE, TRUE)
+      rowsum(ifelse(event, density, tail), g)[, 1] + stats::dnorm(at, log = TRUE)
+    }, numeric(length(unique(g))))
+    top <- apply(by_point, 1, max)
+    -sum(top + log(rowSums(exp(by_point - top)) * (u[2] - u[1])))
+  }
+  found <- quiet(stats::optim(start, minus, method = "BFGS", hessian = TRUE))
+  list(estimate = found$par, se = sqrt(diag(solve(found$hessian))))
+}
+
+test_that("groups of censored times are as far apart as quadrature finds them, from every start", {
+  skip_if_not_installed("survival")
+  d <- survival::diabetic
+  for (name in c("weibull", "lognormal")) {
+    want <- times_mode(d$time, d$status == 1, stats::model.matrix(~ trt * laser, d), d$id, name, c(5, 0, 0, 1, 0, 0))
+    for (seed in 1:3) {
+      fit <- fullrank(time | cens(status == 0) ~ trt * laser + (1 | id), data = d, family = name, prior = wide, seed = seed)
+      expect_identical(fit$status, "converged")
+      expect_lt(max(abs(coef(fit)[-1] - want$estimate[2:4]) / want$se[2:4]), 0.25)
+      expect_lt(abs(log(attr(VarCorr(fit)$id, "stddev")) - want$estimate[6]), 0.2)
+    }
+  }
+})
+
+test_that("pairs of Weibull times far apart are found to be so", {
+  set.seed(2)
+  d <- data.frame(g = rep(1:200, each = 2), x = stats::rnorm(400))
+  d$y <- stats::rweibull(400, 1.5, exp(0.5 * d$x + stats::rnorm(200, 0, 2)[d$g]))
+  want <- times_mode(d$y, rep(TRUE, 400), cbind(1, d$x), d$g, "weibull", c(0, 0, 0, 0.5))
+  fit <- fullrank(y ~ x + (1 | g), data = d, family = "weibull", seed = 1)
+  expect_identical(fit$status, "converged")
+  expect_lt(abs(coef(fit)[["x"]] - want$estimate[2]) / want$se[2], 0.25)
+  expect_lt(abs(log(attr(VarCorr(fit)$g, "stddev")) - want$estimate[4]), 0.1)
+  expect_lt(abs(log(as.data.frame(summary(fit))["shape", "mean"]) - want$estimate[3]), 0.1)
+})
+
+test_that("as many correlated effects as rows are as far apart as lme4 finds them", {
+  skip_if_not_installed("lme4")
+  for (seed in 1:3) {
+    set.seed(seed)
+    d <- data.frame(g = rep(1:60, each = 2), x = stats::rnorm(120))
+    d$y <- 0.5 * d$x + stats::rnorm(60, 0, 1.5)[d$g] + stats::rnorm(60, 0, 0.7)[d$g] * d$x + stats::rnorm(120)
+    control <- lme4::lmerControl(check.nobs.vs.nRE = "ignore")
+    reference <- quiet(lme4::lmer(y ~ x + (x | g), d, control = control))
+    fit <- fullrank(y ~ x + (x | g), data = d, seed = 1)
+    expect_identical(fit$status, "converged")
+    expect_lt(max(abs(coef(fit) - lme4::fixef(reference)) / sqrt(diag(as.matrix(stats::vcov(reference))))), 0.25)
+    expect_lt(abs(log(attr(VarCorr(fit)$g, "stddev") / attr(lme4::VarCorr(reference)$g, "stddev"))[[1]]), 0.2)
+    expect_lt(abs(attr(VarCorr(fit)$g, "stddev")[[2]] - attr(lme4::VarCorr(reference)$g, "stddev")[[2]]), 0.3)
+  }
+})
