@@ -58,6 +58,7 @@ enum fr_natural_phase {
   X(where)          /* point of the path at which the Hessian is taken */ \
   X(misses)         /* Hessians in a row that gained nothing */ \
   X(unfinished)     /* 1 while the best candidate is a Newton point from which a climb would lead further */ \
+  X(walked)         /* 1 once a walk has followed a climb, or none is called for */ \
   X(refined)        /* Hessians taken anew in the frame of the one before */ \
   X(funnel)         /* 1 once earlier points of the path have been tried because the mode was far from the optimum */ \
   X(refining)       /* points tried around the best of those */ \

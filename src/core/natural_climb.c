@@ -29,7 +29,7 @@ size_t fr_natural_climb_work(int d)
 {
   const size_t n = (size_t)d;
   const size_t memory = (2 * FR_NATURAL_PATH_MEMORY + 1) * n + FR_NATURAL_PATH_MEMORY;
-  const size_t walked = (6 + 3 * FR_PROBES) * n + FR_PROBES + fr_natural_evaluate_work(d, FR_PROBES);
+  const size_t walked = (8 + 3 * FR_PROBES) * n + FR_PROBES + fr_natural_evaluate_work(d, FR_PROBES);
   const size_t columns = 3 * n * FR_COLUMNS + FR_COLUMNS + fr_natural_evaluate_work(d, FR_COLUMNS);
   const size_t covariance = 2 * n * n + n + fr_dense_work(d);
   return memory + larger(larger(columns, covariance), larger(walked, fr_pairs_work(d, 8))) + 4 * n;
@@ -41,6 +41,7 @@ int fr_path_memory(int d, const fr_climb_arrays *k, int last, double *s, double 
 {
   const size_t n = (size_t)d;
   int first = last, held = 0;
+  if (last > FR_PATH_MAX) return 0; /* off the path */
   for (int usable = 0; first > 0 && usable < FR_NATURAL_PATH_MEMORY; first--, usable++) {}
   for (int i = first; i < last; i++) {
     double *sk = s + (size_t)held * n, *yk = y + (size_t)held * n;

@@ -8,6 +8,8 @@
 #define FR_PATH_MAX 200    /* points of a path beyond its first */
 #define FR_PATIENCE 5      /* small gains in a row that end a climb */
 #define FR_WALK_FROM 100   /* d above which a walk comes first */
+#define FR_WALK_AFTER 20   /* d above which a walk follows a climb that found no plain mode */
+#define FR_WALKED (FR_PATH_MAX + 1) /* among the points of a path the one to which this walk leads */
 #define FR_PROBES 8        /* gradients around a point of the walk that is scored */
 #define FR_COLUMNS 64      /* of the Hessian in one unit */
 #define FR_SCORE_PAIRS 4   /* of draws by which Normals compete */
@@ -48,7 +50,10 @@ void fr_next_round(fr_natural *state, const double *loc, const double *factor);
 
 /* Where the density at the start is hopeless beside that of points nearer 0, the best of those is where the climb begins. */
 int fr_draw_in(fr_natural *state, const fr_natural_spec *spec, double *origin, double *work);
-/* The walk; the Normal to which it leads is the first candidate. */
+/* A walk from where the climb is to begin, which moves; the Normal to which it leads is the first candidate. */
 int fr_walk_in(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, double *work);
+/* A walk from the start when the climb is over. Where it leads is point FR_WALKED of the path; the Normal there is a candidate, *found says
+ * whether another with the Hessian there may be worth its gradients. */
+int fr_walk_anew(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, int *found, double *work);
 
 #endif

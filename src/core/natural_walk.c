@@ -1,15 +1,19 @@
-/* natural_walk.c: before the climb, from a start that may be hopeless: draws towards 0, and where d is large, a walk. */
+/* natural_walk.c: from a start that may be hopeless: draws towards 0 before the climb, and a walk, where d is large before it, otherwise
+ * after a climb that has found no plain mode. */
 #include "natural_climb.h"
 
 #include "rng.h"
 
 #define HOPELESS 1000.0 /* nats by which a start may be worse than points nearer 0 */
-#define WALK 40         /* points of the walk before the climb */
+#define WALK 40         /* points of the walk; half as many when none of them is worth a score */
 #define EVERY 2         /* of them are scored, by PROBES gradients more */
-#define LOST 4          /* scores in a row below the best that end the walk */
+#define LOST 4          /* scores in a row without a gain that end the walk */
+#define GAIN 1.0        /* nats */
 #define FIRST_STRIDE 0.1
 #define LONGEST_STRIDE 0.5
 #define FLATTEST 0.01   /* curvature of a coordinate, where differences say less */
+#define MOST 2.3        /* nats that a coordinate can add to the log density in a score: log(1 / FLATTEST) / 2 */
+#define FAR_OFF 2.0     /* nats a coordinate by which the Normal where a walk leads may be worse than the best, for a Hessian there */
 
 /* Where the density at the start is hopeless beside that of points nearer 0, the best of those is where the climb begins. */
 int fr_draw_in(fr_natural *state, const fr_natural_spec *spec, double *origin, double *work)
@@ -65,17 +69,17 @@ static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, 
   fr_normals(1, FR_STREAM_FIT, 0, 0, FR_PROBES, state->d, FR_PROBES, sign);
   for (size_t i = 0; i < n * FR_PROBES; i++) sign[i] = sign[i] < 0.0 ? -1.0 : 1.0;
   for (size_t j = 0; j < n; j++) before[j] = 0.0, stride[j] = FIRST_STRIDE, sd[j] = 1.0;
-  for (int k = 0, since = 0; k < WALK && since < LOST; k++) {
+  for (int k = 0, since = 0; k < WALK && since < LOST && (k <= WALK / 2 || best > -INFINITY); k++) {
     int status = fr_natural_evaluate(state, spec, 1, z, &value, g, rest);
     if (status != FR_OK) return status;
     if (!isfinite(value) || !fr_vector_finite(n, g)) break;
-    if (k % EVERY == 0) {
+    if (k % EVERY == 0 && value > state->c.score - MOST * n) {
       status = crude_elbo(state, spec, z, value, g, sign, &elbo, sd_here, rest);
       if (status != FR_OK) return status;
       since++;
       if (elbo > best) {
+        if (elbo > best + GAIN) since = 0;
         best = elbo;
-        since = 0;
         memcpy(origin, z, n * sizeof(double));
         memcpy(sd, sd_here, n * sizeof(double));
       }
@@ -90,16 +94,48 @@ static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, 
   return FR_OK;
 }
 
-/* The walk; the Normal to which it leads is the first candidate. */
-int fr_walk_in(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, double *work)
+/* The walk from z, which moves to where it leads, and the quick ELBO of the Normal there. factor: d x d */
+static int walk_from(fr_natural *state, const fr_natural_spec *spec, double *z, double *factor, double *score, double *work)
 {
   const size_t n = (size_t)state->d;
-  double *sd = work, *factor = k->hessian, *rest = sd + n, score;
-  int status = walk(state, spec, k->origin, sd, rest);
+  double *sd = work, *rest = sd + n;
+  int status = walk(state, spec, z, sd, rest);
   if (status != FR_OK) return status;
   memset(factor, 0, n * n * sizeof(double));
   for (size_t j = 0; j < n; j++) factor[j * n + j] = sd[j];
-  status = fr_natural_quick(state, spec, k->origin, factor, FR_SCORE_PAIRS, 0.0, &score, rest);
-  if (status == FR_OK && score > state->c.score) fr_keep_best(state, score, 0.0, k->origin, factor);
+  return fr_natural_quick(state, spec, z, factor, FR_SCORE_PAIRS, 0.0, score, rest);
+}
+
+/* That Normal is a candidate. */
+static void compete(fr_natural *state, double score, const double *z, const double *factor)
+{
+  if (score > state->c.score) fr_keep_best(state, score, 1000.0 * state->c.round, z, factor);
+}
+
+int fr_walk_in(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, double *work)
+{
+  double score;
+  int status = walk_from(state, spec, k->origin, k->hessian, &score, work);
+  if (status == FR_OK) compete(state, score, k->origin, k->hessian);
   return status;
+}
+
+int fr_walk_anew(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, int *found, double *work)
+{
+  const size_t n = (size_t)state->d;
+  double *z = work, *g = z + n, *rest = g + n, *x = k->x + FR_WALKED * n, value, score;
+  *found = 0;
+  memcpy(z, state->loc, n * sizeof(double));
+  int status = fr_draw_in(state, spec, z, rest);
+  if (status == FR_OK) status = walk_from(state, spec, z, k->hessian, &score, rest);
+  if (status != FR_OK) return status;
+  if (score > state->c.score - FAR_OFF * n) {
+    status = fr_natural_evaluate(state, spec, 1, z, &value, g, rest);
+    if (status != FR_OK) return status;
+    *found = isfinite(value) && fr_vector_finite(n, g);
+    for (size_t i = 0; i < n; i++) x[i] = (z[i] - k->origin[i] - fr_dot(i, k->frame + i * n, x)) / k->frame[i * n + i];
+    fr_to_frame(state->d, k->frame, g, k->g + FR_WALKED * n);
+  }
+  compete(state, score, z, k->hessian);
+  return FR_OK;
 }

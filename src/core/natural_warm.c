@@ -107,13 +107,14 @@ static int around_the_best(fr_natural *state, int gained)
 
 /* After the Hessian at one point of the path: on to the next, or out. A climb that found a mode is done when the Hessian there is the
  * best candidate and, `plain`, says what the density is around it. Otherwise, in a funnel whose density has its mode in the throat, the
- * good Normals lie early on the path: half way, a quarter and so on, while that gains; and where the climb began, if a walk has led
- * there. Where d is large, a Hessian is dear: the beginning comes second, and on the way down the first point that does not gain is the
- * last. */
+ * good Normals lie early on the path: half way, a quarter and so on, while that gains; or not on the path at all but where a walk leads: a
+ * gain there ends the search. Where d is large, the walk came before the climb, and where that began is one more candidate; a Hessian is
+ * dear: the beginning comes second, and on the way down the first point that does not gain is the last. */
 static void next_point(fr_natural *state, int gained, int plain)
 {
   fr_natural_counters *c = &state->c;
-  const int at_end = c->where == c->path, large = state->d > FR_NATURAL_MATCHED_MAX;
+  const int at_end = c->where == c->path, after_walk = c->where == FR_WALKED, large = state->d > FR_NATURAL_MATCHED_MAX;
+  const double last = after_walk ? c->path : c->where;
   c->misses = gained ? 0.0 : c->misses + 1.0;
   if (c->scouting != 0.0) { /* of a scout the end alone */
     leave(state);
@@ -121,15 +122,22 @@ static void next_point(fr_natural *state, int gained, int plain)
   }
   const int mode = at_end && gained && plain && c->small >= FR_PATIENCE && !c->funnel && !c->unfinished;
   /* where the climb began is one more */
-  const int walked = state->d > FR_WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;
-  double next = floor(0.5 * c->where);
-  if (large && walked && at_end && c->where > 0.0) {
+  const int beginning = state->d > FR_WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;
+  const int walk = state->d > FR_WALK_AFTER && state->d <= FR_WALK_FROM && !c->walked && !c->unfinished && !mode;
+  const int enough = c->misses > (large && !at_end ? 0.0 : 2.0) || (after_walk && gained) || (c->unfinished && large);
+  double next = floor(0.5 * last);
+  if (walk && at_end) {
+    next = FR_WALKED;
+  } else if (large && beginning && at_end && c->where > 0.0) {
     next = 0.0;
-  } else if (large && walked && c->where == 0.0 && c->path > 1.0 && !c->unfinished) {
+  } else if (large && beginning && c->where == 0.0 && c->path > 1.0 && !c->unfinished) {
     next = floor(0.5 * c->path);
-  } else if (c->refining > 0.0 || mode || c->misses > (large && !at_end ? 0.0 : 2.0) || c->where < 2.0 || (c->unfinished && large)) {
-    if (!large && walked && c->where > 0.0) {
+  } else if (c->refining > 0.0 || mode || enough || last < 2.0) {
+    if (!large && beginning && c->where > 0.0) {
       next = 0.0;
+    } else if (walk) {
+      next = FR_WALKED;
+      c->misses = INFINITY; /* nothing is left to try after it */
     } else if (c->funnel && around_the_best(state, gained)) {
       next = c->where;
     } else {
@@ -281,21 +289,25 @@ static double promised(const fr_natural *state, const fr_natural_spec *spec, dou
   return top - 0.5 * square / FR_SCORE_PAIRS + fr_sum_log_diagonal(state->d, factor);
 }
 
+/* The number of the candidate at hand, as fr_keep_best() takes it. */
+static double here(const fr_natural_counters *c) { return 1000.0 * c->round + (c->where == FR_WALKED ? 0.0 : c->where); }
+
 static int score_newton(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, double *work)
 {
   fr_natural_counters *c = &state->c;
-  double *x = work, *rest = x + state->d, at_point, at_newton;
+  double *x = work, *rest = x + state->d, at_point, at_newton = -INFINITY; /* a walk ends far from a mode */
   fr_from_frame(state->d, k, k->x + (size_t)c->where * (size_t)state->d, x);
   int status = fr_natural_quick(state, spec, x, k->base, FR_SCORE_PAIRS, 0.0, &at_point, rest);
-  if (status == FR_OK) status = fr_natural_quick(state, spec, k->base_gradient, k->base, FR_SCORE_PAIRS, 0.0, &at_newton, rest);
+  if (status == FR_OK && c->where != FR_WALKED) status = fr_natural_quick(state, spec, k->base_gradient, k->base, FR_SCORE_PAIRS, 0.0, &at_newton, rest);
   if (status != FR_OK) return status;
   const double before = c->score;
   const int plain = c->where == c->path && fabs(at_point - promised(state, spec, c->value, k->base, rest)) < PLAIN;
-  if (at_point > c->score) fr_keep_best(state, at_point, 1000.0 * c->round + c->where, x, k->base);
+  if (at_point > c->score) fr_keep_best(state, at_point, here(c), x, k->base);
   if (at_newton > c->score) {
-    fr_keep_best(state, at_newton, 1000.0 * c->round + c->where, k->base_gradient, k->base);
+    fr_keep_best(state, at_newton, here(c), k->base_gradient, k->base);
     c->unfinished = c->slope > 0.5;
   }
+  if (plain && c->slope < PLAIN && fmax(at_point, at_newton) > c->score - PLAIN) c->walked = 1.0; /* no walk is called for */
   next_point(state, c->score > before, plain);
   return FR_OK;
 }
@@ -304,6 +316,13 @@ int fr_natural_hessian(fr_natural *state, const fr_natural_spec *spec, double *w
 {
   fr_natural_counters *c = &state->c;
   const fr_climb_arrays k = fr_climb_layout(state);
+  if (c->where == FR_WALKED && !c->walked) {
+    int found = 0, status = fr_walk_anew(state, spec, &k, &found, work);
+    if (status != FR_OK) return status;
+    c->walked = 1.0;
+    if (!found) next_point(state, 0, 0);
+    return FR_OK;
+  }
   const int first = (int)c->at, left = state->d - first, some = left < FR_COLUMNS ? left : FR_COLUMNS;
   if (first > state->d) {
     c->refined = 0.0;

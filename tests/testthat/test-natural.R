@@ -17,7 +17,7 @@ gaussian_model <- model({
 })
 
 test_that("a Gaussian of condition 1e6 is found exactly, in few gradients", {
-  for (d in c(1, 5, 30)) {
+  for (d in c(1, 5, 30, 100)) {
     case <- gaussian_case(d, 1e6)
     fit <- quiet_fit(gaussian_model, case, seed = 1)
     expect_identical(fit$status, "converged")
@@ -230,6 +230,44 @@ test_that("the rats end where BUGS does, and not in the throat of their funnel",
     bugs <- list(mean = c(106.6, 6.186, 6.093), sd = c(3.66, 0.1088, 0.4643))
     expect_lt(max(abs(found$mean - bugs$mean) / bugs$sd), 0.25)
     expect_lt(max(abs(log(found$sd / bugs$sd))), 0.3) # the priors of the scales are not quite the same
+  }
+})
+
+# Votes by region, age and education. The priors' median has standard deviations of 50 on the logit scale, from where a climb ends in a
+# throat of the funnel, out of which the ELBO leads slowly.
+votes <- local({
+  set.seed(1)
+  n <- 800
+  g <- list(region = sample(20, n, TRUE), age = sample(4, n, TRUE), education = sample(4, n, TRUE), x = rbinom(n, 1, 0.4))
+  p <- plogis(-0.2 + 0.5 * g$x + rnorm(20, 0, 0.5)[g$region] + rnorm(4, 0, 0.3)[g$age] + rnorm(4, 0, 0.3)[g$education])
+  c(g, list(y = rbinom(n, 1, p)))
+})
+votes_model <- model({
+  sd ~ uniform(0, 100, dim = 3)
+  b  ~ normal(0, 100, dim = 2)
+  u  ~ normal(0, sd[1], dim = 20)
+  v  ~ normal(0, sd[2], dim = 4)
+  w  ~ normal(0, sd[3], dim = 4)
+  y  ~ bernoulli_logit(b[1] + b[2] * x + u[region] + v[age] + w[education])
+})
+
+test_that("a throat of a funnel is not where the climb of a few dozen effects ends", {
+  fits <- lapply(1:8, function(seed) quiet_fit(votes_model, votes, seed = seed))
+  gradients <- vapply(fits, function(fit) fit$gradient_evaluations, 0)
+  elbos <- vapply(fits, function(fit) elbo(fit, 8000, seed = 1)$elbo, 0)
+  expect_true(all(vapply(fits, function(fit) fit$status == "converged", NA)))
+  expect_lt(diff(range(elbos)), 0.06)
+  expect_lt(stats::median(gradients), 9000)
+  expect_lt(max(gradients), 20000)
+})
+
+test_that("a run broken off around the walk that follows a climb goes on to the same bits", {
+  whole <- quiet_fit(votes_model, votes, seed = 8)
+  warm <- whole$phases$step[2]
+  for (at in warm - seq(0, 22, by = 2)) {
+    on <- update(quiet_fit(votes_model, votes, seed = 8, steps = at), progress = FALSE)
+    expect_identical(normal_part(on), normal_part(whole))
+    expect_identical(state_of(on)[c("status", "steps", "gap", "state")], state_of(whole)[c("status", "steps", "gap", "state")])
   }
 })
 
