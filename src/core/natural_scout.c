@@ -136,6 +136,7 @@ static void follow(fr_natural *state)
   c->path = before.path;
   c->where = before.where;
   c->funnel = before.funnel;
+  c->walked = 1.0;
   c->score = before.score;
   c->best = before.best;
   c->phase = FR_NATURAL_FAR;
