@@ -313,7 +313,7 @@ FR_INLINE double poisson_log_eval(const double *v, const double *k, unsigned nee
 
 FR_INLINE double poisson_log_lanes(const double *v, const double *k, double *d, uint64_t *odd)
 {
-  double y = v[0], rate = fr_lane_exp(v[1]);
+  double y = v[0], rate = fr_lane_exp_normal(v[1]);
   (void)k;
   *odd = fr_mask_no_count(y, FR_SADDLE_COUNT) | fr_mask_above(fabs(v[1]), FR_LOGIT_LANES);
   d[0] = 0.0;

@@ -74,6 +74,14 @@ FR_INLINE double fr_lane_exp_below_1(double x)
   return e * fr_from_bits((fr_bits(shifted) + 1023 + 60) << 52) * 0x1p-60;
 }
 
+/* exp(x) for |x| <= 708, where it is normal; elsewhere anything */
+FR_INLINE double fr_lane_exp_normal(double x)
+{
+  double shifted = x * FR_LOG2_E + FR_ROUND, k = shifted - FR_ROUND;
+  double r = (x - k * FR_LN_2_HIGH) - k * FR_LN_2_LOW;
+  return (1.0 + (r + r * r * fr_exp_series(r))) * fr_from_bits((fr_bits(shifted) + 1023) << 52);
+}
+
 FR_INLINE double fr_lane_exp(double x)
 {
   double inside = fr_pick(fr_mask_negative(x + 746.0), -746.0, x);

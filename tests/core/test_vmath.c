@@ -1,5 +1,6 @@
 /* test_vmath.c: the elementary functions of vmath.h against libm in long double, at every exponent of a double. */
 #include "check.h"
+#include "vmath.h"
 #include "vmath_array.h"
 #include <stdlib.h>
 
@@ -116,6 +117,17 @@ static void test_middle(void)
   }
 }
 
+/* where it holds */
+static void test_exp_normal(void)
+{
+  double worst = 0.0;
+  for (int i = 0; i <= 100000; i++) {
+    const double x = -708.0 + 1416.0 * i / 100000;
+    worst = fmax(worst, error_of(fr_lane_exp_normal(x), expl(x)));
+  }
+  CHECK(worst <= MAX_ULP);
+}
+
 /* digamma around its root, from 60 digits (mpmath) */
 static void test_digamma_root(void)
 {
@@ -166,6 +178,7 @@ void test_vmath(void)
 {
   test_all_exponents();
   test_middle();
+  test_exp_normal();
   test_digamma_root();
   test_ends();
 }
