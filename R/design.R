@@ -221,7 +221,7 @@ prepare_smooths <- function(parsed, frame, suffix) {
 # Most bases are of numbers; those of factors say so by their `bs`.
 check_smooth <- function(spec, frame, call) {
   if (!inherits(spec, c("tp.smooth.spec", "ts.smooth.spec", "cr.smooth.spec", "cs.smooth.spec", "cc.smooth.spec", "ps.smooth.spec"))) return()
-  for (name in spec$term) {
+  for (name in gsub("^`|`$", "", spec$term)) {
     if (!is.numeric(frame[[name]])) stop(sprintf("The smooth `%s` needs numbers, but `%s` is of class %s; s(f, bs = \"re\") is for factors.", statement_text(call), name, class(frame[[name]])[1L]), call. = FALSE)
   }
 }

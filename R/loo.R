@@ -38,7 +38,14 @@ approximate_loo <- function(fit, draws, seed, cores, log_lik, ...) {
   eps <- draw_eps(draws, length(g$loc), seed)
   z <- sample_guide(g, eps)
   log_q <- .Call(fullrank_guide_log_q, as.double(g$scale), eps)
-  loo::loo_approximate_posterior(log_lik(g$compiled, z, seed), log_p = log_joint(g$compiled, z), log_g = log_q, cores = cores, ...)
+  log_p <- log_joint(g$compiled, z)
+  lost <- !is.finite(log_p)
+  if (sum(!lost) < 25) stop(sprintf("The log density is finite at %d of %d draws only: nothing can be said by them.", sum(!lost), draws), call. = FALSE)
+  if (any(lost)) {
+    warning(sprintf("The log density is not finite at %d of %d draws, which the posterior does not have: they are left out.", sum(lost), draws), call. = FALSE)
+    z <- z[!lost, , drop = FALSE]
+  }
+  loo::loo_approximate_posterior(log_lik(g$compiled, z, seed), log_p = log_p[!lost], log_g = log_q[!lost], cores = cores, ...)
 }
 
 #' @rdname loo.fullrank_fit

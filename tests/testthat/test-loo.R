@@ -27,6 +27,23 @@ test_that("loo of the other fits, and comparisons", {
   expect_error(loo::loo(fullrank(mpg ~ wt, data = mtcars, prior_only = TRUE, seed = 1, steps = 50)), "prior alone")
 })
 
+test_that("draws that the posterior does not have are left out of loo", {
+  skip_if_not_installed("loo")
+  # probabilities with an identity link: some draws of the Normal put them outside (0, 1)
+  set.seed(2)
+  x <- seq(0, 1, length.out = 200)
+  y <- rbinom(200, 1, 0.06 + 0.5 * x)
+  fit <- suppressWarnings(fullrank(y ~ x, data = data.frame(x, y), family = binomial("identity"), seed = 1))
+  expect_warning(l <- withCallingHandlers(loo::loo(fit, seed = 1), warning = function(w) if (grepl("Pareto", conditionMessage(w))) invokeRestart("muffleWarning")), "not finite at [0-9]+ of 2000 draws")
+  # against the likelihood integrated on a grid of both ends of the line, flat priors
+  ends <- expand.grid(low = seq(1e-4, 0.3, length.out = 150), high = seq(0.3, 0.75, length.out = 150))
+  terms <- sapply(seq_along(x), function(i) dbinom(y[i], 1, ends$low + x[i] * (ends$high - ends$low), log = TRUE))
+  whole <- rowSums(terms)
+  weight <- exp(whole - max(whole))
+  exact <- sum(vapply(seq_along(x), function(i) log(sum(weight) / sum(weight * exp(-terms[, i]))), 0))
+  expect_lt(abs(l$estimates["elpd_loo", "Estimate"] - exact), 0.3)
+})
+
 test_that("log densities of observations add up to the model's", {
   for (name in c("gaussian", "distributional")) {
     fit <- regression_fit(name)

@@ -117,3 +117,11 @@ test_that("an | inside a call means what it says in R; of glmmTMB's covariances 
   expect_equal(found$conditional, formula, ignore_attr = TRUE)
   expect_equal(found$random, ~ 1 | cyl, ignore_attr = TRUE)
 })
+
+test_that("a smooth of a column whose name has a blank", {
+  skip_if_not_installed("mgcv")
+  data <- data.frame(y = cars$dist, `the speed` = cars$speed, check.names = FALSE)
+  plain <- fullrank(dist ~ s(speed, k = 5), cars, seed = 1, progress = FALSE)
+  fit <- fullrank(y ~ s(`the speed`, k = 5), data, seed = 1, progress = FALSE)
+  expect_equal(unname(predict(fit, data[1:3, ])), unname(predict(plain, cars[1:3, ])), tolerance = 1e-3)
+})
