@@ -319,7 +319,8 @@ int fr_natural_run(fr_natural *state, fr_natural_spec *spec, int *status, double
     }
     if (spec->poll && spec->poll(spec->poll_data, state->c.step, *loss)) return FR_OK;
   }
-  const int arrived = !spec->fixed_steps && state->c.phase >= FR_NATURAL_SCOUT; /* scouts and averaging may be cut short */
+  const int phase = (int)(state->c.phase == FR_NATURAL_SCOUT ? state->c.after : state->c.phase);
+  const int arrived = !spec->fixed_steps && phase >= FR_NATURAL_AVERAGE; /* averaging, and scouts before it, may be cut short */
   *status = spec->fixed_steps ? FR_RUN_FIXED_STEPS : arrived ? FR_RUN_CONVERGED : FR_RUN_BUDGET_EXHAUSTED;
   return spec->fixed_steps || arrived ? FR_OK : choose(state, spec, work);
 }

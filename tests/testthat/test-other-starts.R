@@ -91,3 +91,18 @@ test_that("a run that has spent a tenth of its budget in the wrong place is led 
   found <- found[order(found$mean), ]
   expect_lt(max(abs(found$mean - vapply(seq_along(mu), function(j) mean(y[k == j]), 0)) / found$sd), 2)
 })
+
+test_that("a run that ends while it looks elsewhere has arrived only if its verdict said so", {
+  funnel <- model({
+    v ~ normal(0, 3)
+    x ~ normal(0, exp(v / 2), dim = 9)
+  })
+  fit <- fullrank(funnel, seed = 3, optimizer = natural(1000), progress = FALSE)
+  expect_identical(fit$phases$phase[nrow(fit$phases)], "other starts")
+  expect_identical(fit$status, "budget_exhausted")
+  expect_gt(fit$gap, 0.02)
+  whole <- fullrank(funnel, seed = 3, progress = FALSE)
+  cut <- fullrank(funnel, seed = 3, max_steps = whole$phases$step[whole$phases$phase == "other starts"][1L] + 50, progress = FALSE)
+  expect_identical(cut$phases$phase[nrow(cut$phases)], "other starts")
+  expect_identical(cut$status, "converged")
+})
