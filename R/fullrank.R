@@ -206,14 +206,28 @@ take_steps <- function(fit, steps, max_steps = Inf, progress = FALSE, verbose = 
   density$threads <- as.integer(min(fit$settings$threads, max_threads))
   if (fit$optimizer$name == "natural") {
     settings <- list(seed = fit$seed, pairs = (fit$particles + 1) %/% 2, until_step = until, fixed_steps = as.integer(fixed),
-                     max_gradients = fit$gradient_evaluations + natural_budget(fit$optimizer, d), tol = fit$settings$tol)
-    return(c(.Call(fullrank_natural_run, density, fit$state, settings, bar$report), failure = list(guard$failure)))
+                     max_gradients = fit$gradient_evaluations + natural_budget(fit$optimizer, d), budget = natural_budget(fit$optimizer, d), tol = fit$settings$tol)
+    out <- .Call(fullrank_natural_run, density, fit$state, settings, bar$report)
+    # a density that fails where only another start has led says nothing against the guide: the search elsewhere is over
+    if (!is.null(guard$failure) && !is.null(guide_stands <- .Call(fullrank_natural_call_off, out$state, d))) {
+      guard$failure <- NULL
+      out <- join_runs(out, .Call(fullrank_natural_run, density, guide_stands, settings, bar$report))
+    }
+    return(c(out, failure = list(guard$failure)))
   }
   settings <- list(
     seed = fit$seed, particles = fit$particles, until_step = until, fixed_steps = as.integer(fixed),
     check_every = check_every, check_pairs = check_pairs, more_pairs = more_pairs(d), tol = fit$settings$tol
   )
   c(.Call(fullrank_svi_run, density, fit$state, fit$optimizer, settings, bar$report), failure = list(guard$failure))
+}
+
+# What two runs, one after the other, have given together.
+join_runs <- function(first, second) {
+  for (field in c("counts", "evaluations", "densities")) second[[field]] <- first[[field]] + second[[field]]
+  second$loss <- c(first$loss, second$loss)
+  second$phases <- Map(c, first$phases, second$phases)
+  second
 }
 
 # The standard normals of the fresh draws that judge a fit.

@@ -56,7 +56,7 @@ check_bounds <- function(response, family) {
   if ((any(response$status != 0) || !is.null(response$lower) || !is.null(response$upper)) && !has_tails(family)) {
     kin <- Filter(function(name) family_table[[name]]$response %in% c("real", "positive", "count") && !startsWith(name, "zero_inflated") && name != "hurdle_poisson" &&
                     has_tails(list(table = family_table[[name]], link = family_table[[name]]$links[1L], name = name)), names(family_table))
-    stop(sprintf("cens() and trunc() do not go with family %s, whose distribution function has no derivative in all parameters; they go with %s.",
+    stop(sprintf("cens() and trunc() do not go with family \"%s\", whose distribution function has no derivative in all parameters; they go with %s.",
                  family$name, enumerate(kin, "\"")), call. = FALSE)
   }
   if (any(response$y < response$lower) || any(response$y > response$upper)) {

@@ -8,7 +8,7 @@
 #' its end gives, compete by their ELBO. Where the best is still far off, batch-and-match follows. Then natural-gradient steps from
 #' antithetic pairs of draws, and, up to 200 coordinates, L-BFGS on fixed draws whose first two moments are matched; above,
 #' natural-gradient steps in growing batches. What stops it is the estimated gap on draws that the guide has never seen. Up to 50 coordinates, where
-#' the log weights of the guide that has arrived have an sd of .3 and more, or a tenth of the budget has not led to one, up to five climbs from starts that
+#' the log weights of the guide have an sd of .3 and more when it has arrived, or when a tenth of the budget is spent, up to five climbs from starts that
 #' are uniform on (-2, 2) in every coordinate look for a better mode; from one whose Normal has the clearly higher ELBO the run goes on. Where the gap
 #' has itself an error of more than a tenth of `tol`, 128 steps that average follow, as they do when a converged fit is asked for more.
 #' A step is one batch of gradients, or one trial of a line search.

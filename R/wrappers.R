@@ -76,16 +76,21 @@ eval_wrapped <- function(call, ctx, vectors = TRUE) {
 }
 
 # How many components the weights are of: a matrix has a row of them for each observation.
-mixture_size <- function(weights) if (length(value_dim(weights)) == 2L) value_dim(weights)[2L] else value_length(weights)
+mixture_size <- function(weights) if (is_wide(weights)) value_dim(weights)[2L] else value_length(weights)
+
+# A matrix of more than one column.
+is_wide <- function(a) length(value_dim(a)) == 2L && value_dim(a)[2L] > 1L
 
 # The one distribution of a mixture stands for K of them where its arguments have an element for each, or a matrix of observations by components; those of
-# distributions of vectors a row for each.
+# distributions of vectors a row for each. So do the bounds and probabilities of a wrapper inside.
 components_of <- function(d, K, ctx) {
   if (K == 1L) return(list(d))
   if (!is.null(d$wrapper)) {
     inside <- lapply(d$parts, components_of, K, ctx)
+    own <- vapply(d$extra, function(a) d$wrapper != "mixture" && value_length(a) == K, NA)
     return(lapply(seq_len(K), function(k) {
       d$parts <- lapply(inside, `[[`, k)
+      d$extra[own] <- lapply(d$extra[own], function(a) pick(ctx, with_dim_any(a), k))
       d
     }))
   }
@@ -102,12 +107,12 @@ components_of <- function(d, K, ctx) {
 has_components <- function(a, dist, arg, K) {
   dim <- value_dim(a)
   if (!dist$by_rows) return(arg$event == "vector" && length(dim) == 2L && dim[1L] == K)
-  if (length(dim) == 2L) dim[2L] == K else value_length(a) == K
+  if (is_wide(a)) dim[2L] == K else value_length(a) == K
 }
 
 component_of <- function(a, k, K, dist, ctx) {
   if (!dist$by_rows) return(pick(ctx, with_dim_any(a), seq.int(k, by = K, length.out = value_dim(a)[2L])))
-  n <- if (length(value_dim(a)) == 2L) value_dim(a)[1L] else 1L
+  n <- if (is_wide(a)) value_dim(a)[1L] else 1L
   pick(ctx, with_dim_any(a), (k - 1L) * n + seq_len(n))
 }
 

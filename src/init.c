@@ -30,6 +30,7 @@ static const R_CallMethodDef routines[] = {
     ROUTINE(fullrank_natural_start, 2),
     ROUTINE(fullrank_natural_run, 4),
     ROUTINE(fullrank_natural_step, 3),
+    ROUTINE(fullrank_natural_call_off, 2),
     ROUTINE(fullrank_mode, 3),
     /* densities, programs */
     ROUTINE(fullrank_density_eval, 3),

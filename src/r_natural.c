@@ -142,7 +142,7 @@ static SEXP verdict_list(const fr_natural_counters *c)
   return out;
 }
 
-/* settings: seed, pairs, until_step, fixed_steps, max_gradients, tol.
+/* settings: seed, pairs, until_step, fixed_steps, max_gradients, budget, tol.
  * list(state, status (code), loss, counts (n_terms), verdict, evaluations, densities, phases) */
 SEXP fullrank_natural_run(SEXP program, SEXP state, SEXP settings, SEXP report)
 {
@@ -159,7 +159,7 @@ SEXP fullrank_natural_run(SEXP program, SEXP state, SEXP settings, SEXP report)
   const double first = s.c.step, gradients = s.c.gradients, densities = s.c.densities, until = fr_list_double(settings, "until_step");
   fr_natural_spec spec = {.log_density = density.log_density, .model = density.model, .explain = density.explain,
                           .seed = fr_seed(fr_list_get(settings, "seed")), .pairs = pairs, .tol = fr_list_double(settings, "tol"),
-                          .until_step = until, .max_gradients = fr_list_double(settings, "max_gradients"),
+                          .until_step = until, .max_gradients = fr_list_double(settings, "max_gradients"), .budget = fr_list_double(settings, "budget"),
                           .fixed_steps = fr_list_int(settings, "fixed_steps"), .poll = fr_watch_step, .poll_data = &w};
   const R_xlen_t length = until > first ? (R_xlen_t)(until - first) : 0;
   SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, length));
@@ -178,6 +178,21 @@ SEXP fullrank_natural_run(SEXP program, SEXP state, SEXP settings, SEXP report)
   SET_VECTOR_ELT(out, 7, fr_watch_phases(&w));
   UNPROTECT(1);
   return out;
+}
+
+/* A state amid scouts without them; NULL for any other. */
+SEXP fullrank_natural_call_off(SEXP state, SEXP dim)
+{
+  fr_natural s;
+  SEXP copy = PROTECT(copy_state(state, Rf_asInteger(dim), &s));
+  s.d = Rf_asInteger(dim);
+  const int amid = s.c.phase == FR_NATURAL_SCOUT;
+  if (amid) {
+    fr_natural_call_off(&s);
+    write_state(copy, &s);
+  }
+  UNPROTECT(1);
+  return amid ? copy : R_NilValue;
 }
 
 /* One natural-gradient step of the guide in state$theta; eps (P x d): each row is used as a pair. list(state, loss, counts) */

@@ -118,6 +118,7 @@ typedef struct {
   double tol;            /* nats */
   double until_step;     /* run until c.step reaches this */
   double max_gradients;  /* ... or c.gradients this */
+  double budget;         /* what max_gradients was when the run began: the same in every part of a run that is broken off */
   int fixed_steps;       /* 1: take them all; past the verdict they are averaging steps */
   double *loss;          /* minus the ELBO estimate of each unit, until_step - c.step of them; NaN where there is none */
   int (*poll)(void *data, double step, double loss);
@@ -143,6 +144,9 @@ int fr_natural_update(fr_natural *state, const fr_natural_spec *spec, double *lo
 
 /* Units until the verdict, the budget or the poll function ends the run; *status is an fr_run_status (svi.h). */
 int fr_natural_run(fr_natural *state, fr_natural_spec *spec, int *status, double *work);
+
+/* In the phase of scouts: no more of them, the guide stands. */
+void fr_natural_call_off(fr_natural *state);
 
 /* One natural-gradient step from given e (d x ld), P antithetic pairs; *loss is minus the ELBO estimate before it. */
 int fr_natural_step(fr_natural *state, const fr_natural_spec *spec, int P, size_t ld, const double *e, double *loss, double *work);

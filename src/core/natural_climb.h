@@ -1,4 +1,4 @@
-/* natural_climb.h: what the climb of a warm start shares with the walk before it (natural_walk.c) and with the candidates along its path
+/* natural_climb.h: what the climb of a warm start shares with the walk before or after it (natural_walk.c) and with the candidates along its path
  * (natural_warm.c). */
 #ifndef FR_NATURAL_CLIMB_H
 #define FR_NATURAL_CLIMB_H

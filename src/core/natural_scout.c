@@ -8,12 +8,12 @@
 
 #include "rng.h"
 
-#define SCOUTS 5
-#define LOST 2.0     /* further scouts that are not sent after one that found no mode */
-#define RADIUS 2.0    /* of the starts, unconstrained */
-#define FITS 0.3      /* sd of log weights with which no scout is sent */
+#define SCOUTS 5       /* most that are sent */
+#define LOST 2.0       /* further scouts that are not sent after one that found no mode */
+#define RADIUS 2.0     /* of the starts, unconstrained */
+#define FITS 0.3       /* sd of log weights with which no scout is sent */
 #define FAR_BELOW 10.0 /* nats by which the path's Normals may be worse than the guide for a Hessian to be worth it */
-#define CLEARLY 1.0   /* nats by which a Normal must be better */
+#define CLEARLY 1.0    /* nats by which a Normal must be better */
 
 enum scouting { NONE, OUT, BACK };
 
@@ -47,7 +47,7 @@ static int log_weight_sd(fr_natural *state, const fr_natural_spec *spec, double 
   return FR_OK;
 }
 
-static void end(fr_natural *state)
+void fr_natural_call_off(fr_natural *state)
 {
   const size_t n = (size_t)state->d;
   memcpy(state->best_loc, state->loc, n * sizeof(double));
@@ -97,10 +97,13 @@ static int at_home(const fr_natural *state, double *work)
 }
 
 /* One unit of the scout's climb, candidates or Hessian. */
-static int go_on(fr_natural *state, const fr_natural_spec *spec, double *work)
+static int go_on(fr_natural *state, const fr_natural_spec *run, double *work)
 {
   fr_natural_counters *c = &state->c;
-  const double before = c->within, refused = c->in_a_row;
+  const double before = c->within, in_a_row = c->in_a_row, refused = c->refused;
+  fr_natural_spec quiet = *run; /* what is not finite out there says nothing of the fit */
+  const fr_natural_spec *spec = &quiet;
+  quiet.explain = NULL;
   c->phase = before;
   int status = before == FR_NATURAL_CLIMB   ? fr_natural_climb(state, spec, work)
                : before == FR_NATURAL_SCORE ? fr_natural_score(state, spec, work)
@@ -113,7 +116,8 @@ static int go_on(fr_natural *state, const fr_natural_spec *spec, double *work)
   const int lost = climbed && c->path >= FR_PATH_MAX / 2;          /* as in the throat of a funnel, which has no mode */
   const int home = climbed && at_home(state, work);
   const int hopeless = before == FR_NATURAL_SCORE && c->within == FR_NATURAL_HESSIAN && !(c->score > c->champion - FAR_BELOW);
-  if (nowhere) c->in_a_row = refused;
+  c->in_a_row = in_a_row;
+  c->refused = refused;
   if (lost) c->scouts += LOST;
   if (nowhere || lost || home || hopeless || c->within > FR_NATURAL_HESSIAN) c->scouting = BACK;
   return FR_OK;
@@ -151,13 +155,13 @@ int fr_natural_scout(fr_natural *state, const fr_natural_spec *spec, double *wor
   double sd, guide, found;
   int status = FR_OK;
   if (c->scouting == OUT) return go_on(state, spec, work);
-  if (c->scouting == NONE) c->verdict = c->score;
-  if (c->scouts == 0.0) {
+  if (c->scouting == NONE) { /* the guide has just arrived */
+    c->verdict = c->score;
     status = log_weight_sd(state, spec, &sd, work);
     if (status != FR_OK) return status;
     c->batch += 1.0;
     if (sd < FITS) {
-      end(state);
+      fr_natural_call_off(state);
       return FR_OK;
     }
   } else if (c->scouting == BACK && c->best >= 0.0 && c->score > c->champion) {
@@ -171,7 +175,7 @@ int fr_natural_scout(fr_natural *state, const fr_natural_spec *spec, double *wor
     }
   }
   if (!fr_natural_scouts_left(state)) {
-    end(state);
+    fr_natural_call_off(state);
     return FR_OK;
   }
   status = fr_natural_quick(state, spec, state->loc, state->factor, FR_SCORE_PAIRS, 0.0, &c->champion, work);

@@ -84,7 +84,7 @@ static double least_pairs(int d) { return d > LEAST_PAIRS ? d : LEAST_PAIRS; }
 static void grow(fr_natural *state, const fr_natural_spec *spec, double by)
 {
   fr_natural_counters *c = &state->c;
-  const double now = c->pairs * c->of, most = fmax(now, 0.125 * (spec->max_gradients - c->gradients));
+  const double now = c->pairs * c->of, most = fmax(now, 0.125 * spec->budget);
   const double total = fmin(most, now * fmax(1.0, fmin(GROWTH, by)));
   c->of = fmax(LEAST_BATCHES, fmin(FR_NATURAL_BATCHES, floor(total / least_pairs(state->d))));
   c->pairs = fmax(c->of == FR_NATURAL_BATCHES || c->of == LEAST_BATCHES ? 0.0 : least_pairs(state->d), ceil(total / c->of));
@@ -285,7 +285,7 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
       return fr_matched_filter(state, &f, &w);
     }
   }
-  if (c->gradients > TROUBLE * spec->max_gradients && fr_natural_scouts_left(state)) {
+  if (c->gradients > TROUBLE * spec->budget && fr_natural_scouts_left(state)) {
     c->after = FR_NATURAL_VERDICT;
     c->phase = FR_NATURAL_SCOUT;
     return FR_OK;

@@ -72,6 +72,19 @@ test_that("hares and lynxes: most climbs end in a mode that is 34 nats worse", {
   }
 })
 
+test_that("a function that throws where only other starts lead keeps the fit that had arrived", {
+  f <- function(z) {
+    if (z[["s"]] > 1.9) stop("too large")
+    sum(dt(z / 0.2, 3, log = TRUE))
+  }
+  for (seed in 1:5) {
+    fit <- fullrank(f, init = c(m = 0, s = 0), seed = seed, progress = FALSE)
+    expect_identical(fit$status, "converged")
+    expect_length(fit$loss, fit$steps)
+    expect_lt(max(abs(coef(fit))), 0.05)
+  }
+})
+
 test_that("a run that has spent a tenth of its budget in the wrong place is led out of it", {
   set.seed(6, kind = "default", normal.kind = "default", sample.kind = "default")
   mu <- c(-8, -3, 0, 4, 9)
@@ -85,6 +98,10 @@ test_that("a run that has spent a tenth of its budget in the wrong place is led 
   })
   fit <- fullrank(m, list(y = y, K = 5), seed = 10, progress = FALSE)
   expect_identical(fit$status, "converged")
+  # when it is led out does not depend on where the run was broken off
+  begin <- fit$phases$step[fit$phases$phase == "other starts"][1]
+  part <- fullrank(m, list(y = y, K = 5), seed = 10, max_steps = begin - 3, progress = FALSE)
+  expect_identical(update(part, progress = FALSE)$state, fit$state)
   expect_gt(fit$gradient_evaluations, 1e4) # so long was it elsewhere
   found <- as.data.frame(summary(fit))
   found <- found[grepl("^mu", found$variable), ]

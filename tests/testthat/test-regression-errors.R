@@ -124,7 +124,7 @@ test_that("formulas and left sides that cannot be read", {
   expect_error(fullrank(y ~ x + cs(x | f), data = d), "`cs\\(x \\| f\\)`: the covariance of group effects is unstructured")
   for (family in c("Gamma", "student", "negbinomial", "beta")) {
     expect_error(fullrank(p | cens(b) ~ x, data = data.frame(p = if (family == "negbinomial") 1:4 else 1:4 / 5, b = c(0, 0, 1, 1), x = 1:4), family = family, link = if (family == "beta") "logit" else "log"),
-                 sprintf("do not go with family %s, whose .* \"gaussian\", \"lognormal\", \"inverse.gaussian\", \"weibull\", \"exponential\" and \"poisson\"", family))
+                 sprintf("do not go with family \"%s\", whose .* \"gaussian\", \"lognormal\", \"inverse.gaussian\", \"weibull\", \"exponential\" and \"poisson\"", family))
   }
   for (family in c("zero_inflated_poisson", "hurdle_poisson")) expect_error(fullrank(n | trunc(0) ~ x, data = d, family = family), sprintf("do not go with family \"%s\"", family))
 })

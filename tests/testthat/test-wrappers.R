@@ -120,6 +120,12 @@ test_that("one distribution in a mixture() stands for a component for each weigh
   })
   in_loop <- log_density(loop, data["y"])$terms(z)
   expect_equal(sum(in_loop[names(in_loop) == "y[i]"]), terms[["y"]])
+  bounds <- model({
+    a ~ normal(0, 1)
+    v ~ mixture(c(0.3, 0.7), zero_inflated(c(0.1, 0.6), poisson(exp(a) * c(1, 4))))
+  })
+  count <- function(v, p, rate) p * (v == 0) + (1 - p) * dpois(v, rate)
+  expect_equal(log_density(bounds, list(v = c(0, 0, 3)))$terms(0)[["v"]], sum(log(0.3 * count(c(0, 0, 3), 0.1, 1) + 0.7 * count(c(0, 0, 3), 0.6, 4))))
   # a row for each topic: latent Dirichlet allocation
   topics <- model({
     theta ~ dirichlet(c(1, 1), dim = c(3, 2))
