@@ -166,12 +166,15 @@ FR_FN_INLINE void FR_NAME(reverse_few_tile)(const int columns, const int particl
   long i = 0;
   for (; i + FR_VL <= rows; i += FR_VL) {
     fr_vec at[4];
+    if (FR_VL == LINE || i % LINE == 0) {
+      FR_UNROLL
+      for (int c = 0; c < columns; c++) __builtin_prefetch(x + (size_t)c * ld + (size_t)(i + rows), 0, 2);
+    }
     FR_UNROLL
     for (int s = 0; s < particles; s++) at[s] = FR_LOAD(bar[s] + i);
     FR_UNROLL
     for (int c = 0; c < columns; c++) {
       const fr_vec entries = FR_LOAD(x + (size_t)c * ld + (size_t)i);
-      if (FR_VL == LINE || i % LINE == 0) __builtin_prefetch(x + (size_t)c * ld + (size_t)(i + rows), 0, 2);
       FR_UNROLL
       for (int s = 0; s < particles; s++) sum[s * columns + c] = fr_fma(entries, at[s], sum[s * columns + c]);
     }
