@@ -121,8 +121,12 @@ part_messages <- function(reg, prior) {
     if (length(part$dropped)) out <- c(out, sprintf("Dropped as constant: %s.", enumerate(part$dropped)))
     out <- c(out, dependent_message(part, flat, nrow(reg$frame)))
     for (block in part$groups) {
-      if (length(block$levels) == nrow(reg$frame) && isTRUE(reg$family$table$scaled) && part$dpar == "mu") {
+      if (!isTRUE(reg$family$table$scaled) || part$dpar != "mu") next
+      effects <- length(block$levels) * length(block$columns)
+      if (length(block$levels) == nrow(reg$frame)) {
         out <- c(out, sprintf("Every level of `%s` has one observation: its effects and sigma are told apart by their priors only.", block$name))
+      } else if (effects >= nrow(reg$frame)) {
+        out <- c(out, sprintf("`%s` has %d effects for %d observations: they and sigma are told apart by their priors only.", block$name, effects, nrow(reg$frame)))
       }
     }
   }

@@ -336,7 +336,6 @@ step_block <- function(block, residual, weight, dispersion) {
   scale <- weight / dispersion
   sums <- rowsum(cbind(block$products * scale, block$Z * (scale * residual)), block$index)
   precision <- array(sums[, seq_len(K * K)], c(J, K, K))
-  block$information <- vapply(seq_len(K), function(k) precision[, k, k], numeric(J))
   if (is.null(block$covariance)) block$covariance <- diag(1 / pmax(vapply(seq_len(K), function(k) mean(precision[, k, k]) / 5, 0), 1e-12), K)
   prior <- solve(block$covariance)
   for (i in seq_len(K)) for (j in seq_len(K)) precision[, i, j] <- precision[, i, j] + prior[i, j]
@@ -346,6 +345,7 @@ step_block <- function(block, residual, weight, dispersion) {
   covariance <- (crossprod(r) + colSums(V)) / J
   if (!block$correlated) covariance <- diag(diag(covariance), K)
   block$used <- J * K - sum(colSums(V) * prior)
+  block$left <- vapply(seq_len(K), function(k) V[, k, k] / block$covariance[k, k], numeric(J))
   block$covariance <- covariance + diag(1e-6 * diag(covariance), K)
   block$r <- r
   block$effect <- rowSums(r[block$index, , drop = FALSE] * block$Z)
@@ -368,11 +368,10 @@ invert_all <- function(A) {
   A
 }
 
-# The share of each effect that comes from the data, to two digits: J, J x K, or K for correlated effects. These are non-centred when a column says little; of three
+# The share of each effect's variance that the data take away, to two digits: J, J x K, or K for correlated effects. These are non-centred when a column says little; of three
 # columns and more the shares must be larger: with hundreds of effects the climb to the mode else ends where those of one column are all but 0.
 block_centred <- function(block) {
-  ratio <- matrix(block$information, block$J) * rep(diag(block$covariance), each = block$J)
-  share <- ratio / (1 + ratio)
+  share <- 1 - matrix(block$left, block$J)
   if (block$correlated) {
     share <- colMeans(share)
     if (!isTRUE(min(share) >= if (block$K == 2L) 0.3 else 0.7)) return(NULL)

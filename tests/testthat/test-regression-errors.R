@@ -84,6 +84,8 @@ test_that("groups", {
   expect_error(fullrank(y ~ x + (0 | g), data = d), "no effect that varies")
   single <- transform(d, id = factor(1:6))
   expect_message(fit <- quick(y ~ x + (1 | id), data = single, prior = list(sd ~ half_normal(1))), "Every level of `id` has one observation")
+  pairs <- transform(d, id = factor(c(1, 1, 2, 2, 3, 3)))
+  expect_message(quick(y ~ x + (x | id), data = pairs, prior = list(sd ~ half_normal(1))), "`id` has 6 effects for 6 observations")
   # a level with one observation is nothing special
   few <- transform(d, g = factor(c(1, 1, 2, 2, 2, 3)))
   expect_silent(fit <- quick(y ~ x + (1 | g), data = few, prior = list(sd ~ half_normal(1))))

@@ -242,7 +242,7 @@ test_that("as many correlated effects as rows are as far apart as lme4 finds the
     d$y <- 0.5 * d$x + stats::rnorm(60, 0, 1.5)[d$g] + stats::rnorm(60, 0, 0.7)[d$g] * d$x + stats::rnorm(120)
     control <- lme4::lmerControl(check.nobs.vs.nRE = "ignore")
     reference <- quiet(lme4::lmer(y ~ x + (x | g), d, control = control))
-    fit <- fullrank(y ~ x + (x | g), data = d, seed = 1)
+    expect_message(fit <- fullrank(y ~ x + (x | g), data = d, seed = 1), "120 effects for 120 observations")
     expect_identical(fit$status, "converged")
     expect_lt(max(abs(coef(fit) - lme4::fixef(reference)) / sqrt(diag(as.matrix(stats::vcov(reference))))), 0.25)
     expect_lt(abs(log(attr(VarCorr(fit)$g, "stddev") / attr(lme4::VarCorr(reference)$g, "stddev"))[[1]]), 0.2)
