@@ -81,8 +81,9 @@ static void send(fr_natural *state, const fr_natural_spec *spec)
   c->best = -1.0;
 }
 
-/* Is the end of the scout's path where the guide is? Its own mode lies within the bulk of its draws. */
-static int at_home(const fr_natural *state, double *work)
+/* Is the last point of the scout's path among the guide's draws? Their squared distance from its centre has mean d and variance 2 d;
+ * `beyond` is how many of the roots of that are allowed above d. */
+static int at_home(const fr_natural *state, double beyond, double *work)
 {
   const fr_climb_arrays k = fr_climb_layout(state);
   const size_t n = (size_t)state->d;
@@ -93,7 +94,7 @@ static int at_home(const fr_natural *state, double *work)
     x[i] = (x[i] - state->loc[i] - fr_dot(i, row, x)) / row[i];
     square += x[i] * x[i];
   }
-  return square < state->d + 3.0 * sqrt(2.0 * state->d);
+  return square < state->d + beyond * sqrt(2.0 * state->d);
 }
 
 /* One unit of the scout's climb, candidates or Hessian. */
@@ -114,7 +115,8 @@ static int go_on(fr_natural *state, const fr_natural_spec *run, double *work)
   const int climbed = before == FR_NATURAL_CLIMB && c->within == FR_NATURAL_SCORE;
   const int nowhere = before == FR_NATURAL_CLIMB && c->path < 0.0; /* its start has no finite density */
   const int lost = climbed && c->path >= FR_PATH_MAX / 2;          /* as in the throat of a funnel, which has no mode */
-  const int home = climbed && at_home(state, work);
+  const int on_its_way = before == FR_NATURAL_CLIMB && c->within == before && c->path >= 1.0 && c->length == 0.0;
+  const int home = (climbed && at_home(state, 3.0, work)) || (on_its_way && at_home(state, 0.0, work));
   const int hopeless = before == FR_NATURAL_SCORE && c->within == FR_NATURAL_HESSIAN && !(c->score > c->champion - FAR_BELOW);
   c->in_a_row = in_a_row;
   c->refused = refused;
