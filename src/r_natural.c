@@ -9,9 +9,9 @@
 #include "core/svi.h"
 #include <string.h>
 
-enum element { GUIDE_THETA, STEP, REFUSED, COUNTERS, LOC, FACTOR, MEAN_GRADIENT, BEST_LOC, BEST_FACTOR, CLIMB, NATURAL_FRAME, ELEMENTS };
+enum element { GUIDE_THETA, STEP, REFUSED, COUNTERS, LOC, FACTOR, MEAN_GRADIENT, BEST_LOC, BEST_FACTOR, VELOCITY, CLIMB, NATURAL_FRAME, ELEMENTS };
 static const char *element_names[] = {"theta", "step", "refused", "counters", "loc", "factor", "mean_gradient", "best_loc", "best_factor",
-                                      "climb", "frame", ""};
+                                      "velocity", "climb", "frame", ""};
 
 #define COUNTER_NAME(name) #name,
 static const char *counter_names[] = {FR_NATURAL_COUNTERS(COUNTER_NAME)};
@@ -26,6 +26,7 @@ static R_xlen_t element_size(int element, int d)
   case GUIDE_THETA: return (R_xlen_t)fr_svi_theta_size(d);
   case LOC: case MEAN_GRADIENT: case BEST_LOC: return n;
   case FACTOR: case BEST_FACTOR: return n * n;
+  case VELOCITY: return (R_xlen_t)fr_natural_velocity_size(d);
   case CLIMB: return (R_xlen_t)fr_natural_climb_size(d);
   case NATURAL_FRAME: return (R_xlen_t)fr_natural_frame_size(d);
   default: return 1;
@@ -37,6 +38,7 @@ static int needed(int element, int d, const fr_natural_counters *c)
 {
   if (element == CLIMB) return c->phase <= FR_NATURAL_STEPS || (d <= FR_NATURAL_SCOUT_MAX && c->phase <= FR_NATURAL_SCOUT);
   if (element == BEST_LOC || element == BEST_FACTOR) return c->phase < FR_NATURAL_CONVERGED;
+  if (element == VELOCITY) return d > FR_NATURAL_MATCHED_MAX && c->phase <= FR_NATURAL_GROW;
   if (element == NATURAL_FRAME) return c->phase <= FR_NATURAL_SOLVE || c->phase == FR_NATURAL_SCOUT;
   return 1;
 }
@@ -56,6 +58,7 @@ static void bind(SEXP state, int d, fr_natural *out)
   out->mean_gradient = element_at(state, MEAN_GRADIENT);
   out->best_loc = element_at(state, BEST_LOC);
   out->best_factor = element_at(state, BEST_FACTOR);
+  out->velocity = element_at(state, VELOCITY);
   out->climb = element_at(state, CLIMB);
   out->frame = element_at(state, NATURAL_FRAME);
 }

@@ -64,12 +64,13 @@ enum fr_natural_phase {
   X(refining)       /* points tried around the best of those */ \
   X(at)             /* position within a phase: path point, candidate, column, iteration */ \
   X(value)          /* at the point from which a line is searched */ \
-  X(slope) X(length) X(low) X(high) X(trials) X(best_length) X(best_value) /* a line search */ \
+  X(slope) X(length) X(low) X(high) X(trials) X(best_length) X(best_value) /* a line search; slope: along the velocity, too */ \
   X(small)          /* successive small gains */ \
   X(score)          /* best ELBO so far: quick ones, then those of verdicts */ \
   X(score_se)       /* its error, once a verdict has judged it */ \
   X(best)           /* and the candidate that has it */ \
   X(signal_loc) X(signal_factor) X(noise_loc) X(noise_factor) X(cap) X(updates) X(low_signal) /* natural-gradient steps */ \
+  X(kept)           /* part of the velocity that the next move keeps */ \
   X(pairs)          /* of a batch of the verdict or of the growing phase */ \
   X(level)          /* solves finished */ \
   X(of)             /* batches of a verdict */ \
@@ -104,6 +105,7 @@ typedef struct {
   double *best_loc, *best_factor;  /* best candidate; from the first verdict on the best guide judged */
   int fallen_back;                 /* not kept: the guide to give is the best, not the one at hand */
   double *mean_gradient;           /* d: of the step before */
+  double *velocity;                /* fr_natural_velocity_size(d): of the growing phase, (d, d x d lower); NULL where there is none */
   double *climb;                   /* fr_natural_climb_size(d), NULL once the climb is over */
   double *frame;                   /* fr_natural_frame_size(d), NULL before verdict and for large d */
 } fr_natural;
@@ -127,6 +129,7 @@ typedef struct {
 
 size_t fr_natural_climb_size(int d);
 size_t fr_natural_frame_size(int d);
+size_t fr_natural_velocity_size(int d);
 /* Doubles of workspace; points evaluated at once at most. */
 size_t fr_natural_work(int d, int pairs);
 int fr_natural_points(int pairs);

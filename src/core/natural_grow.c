@@ -2,7 +2,11 @@
  *
  * E[b e'] is symmetric (Price's theorem), so that averaging it with its transpose takes out part of the noise of the factor. Gap and
  * error come from products of different pairs: with K(p, q) the inner product of the natural gradients of two pairs and h_p the sum of
- * K(p, q) over q < p, the h_p are martingale differences at the optimum, and U = sum h_p / (P (P - 1)). */
+ * K(p, q) over q < p, the h_p are martingale differences at the optimum, and U = sum h_p / (P (P - 1)).
+ *
+ * Along a curved valley one natural gradient after the other points the same way. The moves therefore keep a part of their velocity while
+ * they climb, and lose it when they do not (O'Donoghue and Candes 2015). Along such a valley the ELBO is flatter than the natural gradient takes it to be,
+ * and more is left to gain than the gap of the quadratic: how the slope along the velocity has changed over the last move says how much. */
 #include "natural_parts.h"
 
 #include "dense_blocked.h"
@@ -11,6 +15,13 @@
 #define FIRST_PAIRS 100
 #define MOST_PAIRS 4000
 #define ERRORS 3.0
+#define MOST_RATE 0.8
+#define MOST_KEPT 0.6  /* of the velocity */
+#define KEPT_STEP 0.1
+#define MOST_SPREAD 0.7 /* spectral norm of the symmetric move of the factor */
+#define FLATTEST 0.02  /* curvature along the velocity, as a part of that of the quadratic, that is believed */
+#define WORSE 1.0      /* nats, and WORSE_ERRORS errors, by which a guide that is given up is below the best */
+#define WORSE_ERRORS 4.0
 
 typedef struct {
   fr_pairs chunk;
@@ -19,10 +30,15 @@ typedef struct {
   double *M;               /* d x d: sum of b e' */
   double *N;               /* d x d */
   double *x, *y;           /* d */
-  double elbo, kept;
+  double elbo, square_elbo, kept; /* sums over pairs; pairs */
   double diagonal_loc, diagonal_factor;  /* sums of K(p, p), apart */
   double sum_h, square_h;
 } grow_batch;
+
+size_t fr_natural_velocity_size(int d)
+{
+  return d > FR_NATURAL_MATCHED_MAX ? (size_t)d + (size_t)d * (size_t)d : 0;
+}
 
 size_t fr_natural_grow_work(int d)
 {
@@ -99,7 +115,9 @@ static void add_products(int d, grow_batch *g)
     }
     g->sum_h += h[p];
     g->square_h += h[p] * h[p];
-    g->elbo += g->chunk.lp[p] + 0.5 * ee[p * P + p];
+    const double weight = g->chunk.lp[p] + 0.5 * ee[p * P + p];
+    g->elbo += weight;
+    g->square_elbo += weight * weight;
   }
 }
 
@@ -120,8 +138,8 @@ static int add_chunk(fr_natural *state, const fr_natural_spec *spec, int first, 
   return FR_OK;
 }
 
-/* Spectral norm of a symmetric matrix from below, by the power method. */
-static double spectral_norm(int d, const double *M, double *x, double *y)
+/* Spectral norm of T + T' for lower T, from below, by the power method. */
+static double spectral_norm(int d, const double *T, double *x, double *y)
 {
   const size_t n = (size_t)d;
   double norm = 0.0;
@@ -130,7 +148,11 @@ static double spectral_norm(int d, const double *M, double *x, double *y)
     norm = sqrt(fr_dot(n, x, x));
     if (!(norm > 0.0)) return 0.0;
     for (size_t i = 0; i < n; i++) x[i] /= norm;
-    for (size_t i = 0; i < n; i++) y[i] = fr_dot(n, M + i * n, x);
+    for (size_t i = 0; i < n; i++) {
+      const double *row = T + i * n;
+      y[i] = fr_dot(i + 1, row, x);
+      for (size_t j = 0; j <= i; j++) y[j] += row[j] * x[i];
+    }
     memcpy(x, y, n * sizeof(double));
   }
   return sqrt(fr_dot(n, x, x));
@@ -139,30 +161,94 @@ static double spectral_norm(int d, const double *M, double *x, double *y)
 static double rate_from(double signal, double noise)
 {
   const double s = signal > 0.0 ? signal : 0.0;
-  return fmin(0.8, fmax(s + noise > 0.0 ? s / (s + noise) : 1.0, 0.05));
+  return fmin(MOST_RATE, fmax(s + noise > 0.0 ? s / (s + noise) : 1.0, 0.05));
 }
 
-/* One step along the symmetrised natural gradient. */
+/* M becomes the natural gradient of the factor, lower: L (I + rate M) is a step along it; sum_a that of loc. */
+static void natural_gradient(int d, grow_batch *g)
+{
+  const size_t n = (size_t)d;
+  for (size_t i = 0; i < n; i++) {
+    g->sum_a[i] /= g->kept;
+    for (size_t j = 0; j < i; j++) {
+      g->M[i * n + j] = 0.5 * (g->M[i * n + j] + g->M[j * n + i]) / g->kept;
+      g->M[j * n + i] = 0.0;
+    }
+    g->M[i * n + i] *= 0.5 / g->kept;
+  }
+}
+
+/* Inner product of two moves in the whitened frame: what the ELBO gains along one whose natural gradient is the other. */
+static double inner(int d, const double *loc, const double *factor, const double *other_loc, const double *other_factor)
+{
+  const size_t n = (size_t)d;
+  double sum = fr_dot(n, loc, other_loc);
+  for (size_t i = 0; i < n; i++) sum += fr_dot(i + 1, factor + i * n, other_factor + i * n) + factor[i * n + i] * other_factor[i * n + i];
+  return sum;
+}
+
+/* What is left to gain along the velocity, of squared length `square`, beyond what the natural gradient along it says: the slope was
+ * c->slope before the last move and is `slope` now, known to an error of about `noise` squared. */
+static double left_along(const fr_natural_counters *c, double slope, double square, double noise)
+{
+  const double sure = slope * slope - noise;
+  if (!(slope > 0.0 && sure > 0.0 && square > 0.0)) return 0.0;
+  const double curvature = fmax(c->slope - slope, FLATTEST * square);
+  return fmax(0.5 * sure * (1.0 / curvature - 1.0 / square), 0.0);
+}
+
+/* One move: the velocity, after it has taken up the natural gradient. */
 static void move(fr_natural *state, grow_batch *g, double rate_loc, double rate_factor)
 {
   const int d = state->d;
   const size_t n = (size_t)d;
-  const double reach = fmax(1.0, 0.5 * sqrt((double)n)), length = sqrt(fr_dot(n, g->sum_a, g->sum_a)) / g->kept;
-  if (rate_loc * length > reach) rate_loc = reach / length;
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j <= i; j++) g->M[i * n + j] = g->M[j * n + i] = 0.5 * (g->M[i * n + j] + g->M[j * n + i]) / g->kept;
-  const double spread = spectral_norm(d, g->M, g->x, g->y);
-  if (rate_factor * spread > 0.7) rate_factor = 0.7 / spread;
+  double *v = state->velocity, *V = v + n;
+  const double reach = fmax(1.0, 0.5 * sqrt((double)n)), kept = state->c.kept;
+  for (size_t i = 0; i < n * n; i++) V[i] = kept * V[i] + rate_factor * g->M[i];
+  for (size_t i = 0; i < n; i++) v[i] = kept * v[i] + rate_loc * g->sum_a[i];
+  const double length = sqrt(fr_dot(n, v, v)), spread = spectral_norm(d, V, g->x, g->y);
+  if (length > reach)
+    for (size_t i = 0; i < n; i++) v[i] *= reach / length;
+  if (spread > MOST_SPREAD)
+    for (size_t i = 0; i < n * n; i++) V[i] *= MOST_SPREAD / spread;
+  fr_dense_product(d, FR_LOWER, state->factor, V, g->N);
+  for (size_t i = n; i-- > 0;) state->loc[i] += fr_dot(i + 1, state->factor + i * n, v);
   for (size_t i = 0; i < n; i++) {
-    g->M[i * n + i] *= 0.5;
-    for (size_t j = i + 1; j < n; j++) g->M[i * n + j] = 0.0;
-  }
-  fr_dense_product(d, FR_LOWER, state->factor, g->M, g->N);
-  for (size_t i = n; i-- > 0;) state->loc[i] += rate_loc / g->kept * fr_dot(i + 1, state->factor + i * n, g->sum_a);
-  for (size_t i = 0; i < n; i++) {
-    for (size_t j = 0; j <= i; j++) state->factor[i * n + j] += rate_factor * g->N[i * n + j];
+    for (size_t j = 0; j <= i; j++) state->factor[i * n + j] += g->N[i * n + j];
     if (!(state->factor[i * n + i] > 1e-300)) state->factor[i * n + i] = 1e-300;
   }
+}
+
+static void stand_still(fr_natural *state)
+{
+  const size_t n = (size_t)state->d;
+  memset(state->velocity, 0, (n + n * n) * sizeof(double));
+  state->c.kept = 0.0;
+}
+
+/* The moves may lead astray, where log weights have heavy tails or down a slope that flattens out. The best guide so far is kept; one
+ * that is clearly worse is given up for it, and the moves that follow are shorter. Returns whether that is so. */
+static int led_astray(fr_natural *state, const grow_batch *g)
+{
+  fr_natural_counters *c = &state->c;
+  const size_t n = (size_t)state->d;
+  const double mean = g->elbo / g->kept, variance = g->square_elbo / g->kept - mean * mean;
+  const double se = sqrt(fmax(variance, 0.0) / (g->kept - 1.0));
+  if (c->elbo > c->score) {
+    c->score = c->elbo;
+    c->score_se = se;
+    memcpy(state->best_loc, state->loc, n * sizeof(double));
+    memcpy(state->best_factor, state->factor, n * n * sizeof(double));
+  }
+  if (!(c->elbo < c->score - WORSE - WORSE_ERRORS * (se + c->score_se))) {
+    c->cap = fmin(MOST_RATE, 1.2 * c->cap);
+    return 0;
+  }
+  memcpy(state->loc, state->best_loc, n * sizeof(double));
+  memcpy(state->factor, state->best_factor, n * n * sizeof(double));
+  stand_still(state);
+  c->cap = fmax(0.5 * c->cap, 0.02);
+  return 1;
 }
 
 int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work)
@@ -171,7 +257,12 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   const size_t n = (size_t)state->d;
   grow_batch g;
   lay_out(state->d, work, &g);
-  if (c->pairs == 0.0) c->pairs = FIRST_PAIRS;
+  if (c->pairs == 0.0) {
+    c->pairs = FIRST_PAIRS;
+    c->cap = MOST_RATE;
+    c->score = -INFINITY;
+    stand_still(state);
+  }
   for (int first = 0, some; first < (int)c->pairs; first += some) {
     some = (int)c->pairs - first < FR_NATURAL_PAIRS ? (int)c->pairs - first : FR_NATURAL_PAIRS;
     int status = add_chunk(state, spec, first, some, &g);
@@ -180,6 +271,7 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   c->batch += 1.0;
   const double P = g.kept, lost = 1.0 - P / c->pairs;
   if (lost > 0.25) {
+    stand_still(state);
     fr_natural_refuse(state, 1);
     return FR_OK;
   }
@@ -193,14 +285,21 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   const double signal_loc = (fr_dot(n, g.sum_a, g.sum_a) - g.diagonal_loc) / (P * (P - 1.0));
   const double signal_factor = (0.25 * (square + crossed) - g.diagonal_factor) / (P * (P - 1.0));
   const double noise_loc = g.diagonal_loc / (P * P), noise_factor = g.diagonal_factor / (P * P);
-  c->gap = g.sum_h / (P * (P - 1.0));
+  const double noise = noise_loc + noise_factor, *v = state->velocity, *V = v + n;
+  const double rate_loc = fmin(c->cap, rate_from(signal_loc, noise_loc)), rate_factor = fmin(c->cap, rate_from(signal_factor, noise_factor));
+  c->elbo = g.elbo / P - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
+  if (led_astray(state, &g)) return FR_OK;
+  natural_gradient(state->d, &g);
+  const double slope = inner(state->d, v, V, g.sum_a, g.M), length = inner(state->d, v, V, v, V);
+  c->gap = g.sum_h / (P * (P - 1.0)) + left_along(c, slope, length, length * noise / state->d);
   c->gap_se = sqrt(g.square_h) / (P * (P - 1.0));
   c->judged = c->step;
-  c->elbo = g.elbo / P - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
   c->bad = lost > 0.01 ? c->bad + 1.0 : 0.0;
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
-  move(state, &g, rate_from(signal_loc, noise_loc), rate_from(signal_factor, noise_factor));
+  c->kept = slope < 0.0 || length == 0.0 ? 0.0 : fmin(c->kept + KEPT_STEP, MOST_KEPT);
+  move(state, &g, rate_loc, rate_factor);
+  c->slope = inner(state->d, v, V, g.sum_a, g.M) - rate_loc * noise_loc - rate_factor * noise_factor; /* less what the noise has with itself */
   if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) c->phase = FR_NATURAL_CONVERGED;
-  if (fmax(signal_loc + signal_factor, 0.0) < noise_loc + noise_factor) c->pairs = fmin(MOST_PAIRS, floor(1.5 * c->pairs));
+  if (fmax(signal_loc + signal_factor, 0.0) < noise) c->pairs = fmin(MOST_PAIRS, floor(1.5 * c->pairs));
   return FR_OK;
 }

@@ -171,13 +171,14 @@ static fr_natural copy_state(const fr_natural *from)
   return (fr_natural){.d = from->d, .c = from->c, .loc = copy_of(from->loc, n), .factor = copy_of(from->factor, n * n),
                       .best_loc = copy_of(from->best_loc, n), .best_factor = copy_of(from->best_factor, n * n),
                       .mean_gradient = copy_of(from->mean_gradient, n), .climb = copy_of(from->climb, fr_natural_climb_size(from->d)),
+                      .velocity = copy_of(from->velocity, fr_natural_velocity_size(from->d)),
                       .frame = copy_of(from->frame, fr_natural_frame_size(from->d))};
 }
 
 static void free_state(fr_natural *s)
 {
-  double *all[] = {s->loc, s->factor, s->best_loc, s->best_factor, s->mean_gradient, s->climb, s->frame};
-  for (int k = 0; k < 7; k++) free(all[k]);
+  double *all[] = {s->loc, s->factor, s->best_loc, s->best_factor, s->mean_gradient, s->velocity, s->climb, s->frame};
+  for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
 }
 
 /* A fresh run from the guide N(start, 0.1^2 I). */
