@@ -5,7 +5,7 @@
  *   far, match              where the gap is large: batch-and-match (Cai et al. 2024), kept if the ELBO says so
  *   steps                   natural-gradient steps with 8 antithetic pairs, until their noise hides the signal
  *   verdict, solve          d <= FR_NATURAL_MATCHED_MAX: L-BFGS on fixed moment-matched draws, judged on fresh ones
- *   grow                    above: natural-gradient steps with growing batches, judged by their own U-statistic
+ *   grow                    above: natural-gradient steps with a velocity in growing batches, judged by their own U-statistic and their gains
  *   scout                   d <= FR_NATURAL_SCOUT_MAX, where a guide that has arrived does not fit well: climbs from other starts
  *   average                 after a verdict whose own error is large: steps that average, FR_NATURAL_AVERAGED of them
  *   converged               when more steps are asked for: more of these
@@ -70,6 +70,8 @@ enum fr_natural_phase {
   X(score_se)       /* its error, once a verdict has judged it */ \
   X(best)           /* and the candidate that has it */ \
   X(signal_loc) X(signal_factor) X(noise_loc) X(noise_factor) X(cap) X(updates) X(low_signal) /* natural-gradient steps */ \
+  X(gap_then)       /* gap of the guide kept in the growing phase */ \
+  X(moves)          /* of the growing phase since the guide was kept */ \
   X(kept)           /* part of the velocity that the next move keeps */ \
   X(pairs)          /* of a batch of the verdict or of the growing phase */ \
   X(level)          /* solves finished */ \

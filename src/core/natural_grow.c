@@ -5,8 +5,9 @@
  * K(p, q) over q < p, the h_p are martingale differences at the optimum, and U = sum h_p / (P (P - 1)).
  *
  * Along a curved valley one natural gradient after the other points the same way. The moves therefore keep a part of their velocity while
- * they climb, and lose it when they do not (O'Donoghue and Candes 2015). Along such a valley the ELBO is flatter than the natural gradient takes it to be,
- * and more is left to gain than the gap of the quadratic: how the slope along the velocity has changed over the last move says how much. */
+ * they climb, and lose it when they do not (O'Donoghue and Candes 2015). Along such a valley the ELBO is flatter than the natural gradient
+ * takes it to be, and more is left to gain than the gap U says. Two things tell how much more: how the slope along the velocity has
+ * changed over the last move; and what the latest moves have gained, on the same draws, beside the gap that they have closed. */
 #include "natural_parts.h"
 
 #include "dense_blocked.h"
@@ -16,10 +17,15 @@
 #define MOST_PAIRS 4000
 #define ERRORS 3.0
 #define MOST_RATE 0.8
-#define MOST_KEPT 0.6  /* of the velocity */
+#define MOST_KEPT 0.8
 #define KEPT_STEP 0.1
 #define MOST_SPREAD 0.7 /* spectral norm of the symmetric move of the factor */
 #define FLATTEST 0.02  /* curvature along the velocity, as a part of that of the quadratic, that is believed */
+#define APART 4.0      /* moves between two guides that are compared, at least */
+#define COMPARED 32    /* chunks of FR_NATURAL_PAIRS on which they are compared */
+#define CLOSED 0.3     /* part of the earlier gap that the moves between them have closed, at least */
+#define NEAR 10.0      /* gap in units of tol above which the best guide is kept at each move */
+#define HIDDEN 0.05    /* signal, as a part of its noise, below which batches grow */
 #define WORSE 1.0      /* nats, and WORSE_ERRORS errors, by which a guide that is given up is below the best */
 #define WORSE_ERRORS 4.0
 
@@ -226,20 +232,44 @@ static void stand_still(fr_natural *state)
   state->c.kept = 0.0;
 }
 
+static void keep(fr_natural *state, double score, double se)
+{
+  const size_t n = (size_t)state->d;
+  state->c.score = score;
+  state->c.score_se = se;
+  state->c.moves = 0.0;
+  state->c.gap_then = state->c.gap;
+  memcpy(state->best_loc, state->loc, n * sizeof(double));
+  memcpy(state->best_factor, state->factor, n * n * sizeof(double));
+}
+
+/* What the moves since the guide was kept have gained, on the same draws, and its error. */
+static int gained(fr_natural *state, const fr_natural_spec *spec, double *gain, double *se, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  double sum = 0.0, square = 0.0, now, then;
+  for (int k = 0; k < COMPARED; k++) {
+    int status = fr_natural_quick(state, spec, state->loc, state->factor, FR_NATURAL_PAIRS, c->batch, &now, work);
+    if (status == FR_OK) status = fr_natural_quick(state, spec, state->best_loc, state->best_factor, FR_NATURAL_PAIRS, c->batch, &then, work);
+    if (status != FR_OK) return status;
+    c->batch += 1.0;
+    sum += now - then;
+    square += (now - then) * (now - then);
+  }
+  *gain = sum / COMPARED;
+  *se = sqrt(fmax(square / COMPARED - *gain * *gain, 0.0) / (COMPARED - 1));
+  return FR_OK;
+}
+
 /* The moves may lead astray, where log weights have heavy tails or down a slope that flattens out. The best guide so far is kept; one
  * that is clearly worse is given up for it, and the moves that follow are shorter. Returns whether that is so. */
-static int led_astray(fr_natural *state, const grow_batch *g)
+static int led_astray(fr_natural *state, const fr_natural_spec *spec, const grow_batch *g)
 {
   fr_natural_counters *c = &state->c;
   const size_t n = (size_t)state->d;
   const double mean = g->elbo / g->kept, variance = g->square_elbo / g->kept - mean * mean;
   const double se = sqrt(fmax(variance, 0.0) / (g->kept - 1.0));
-  if (c->elbo > c->score) {
-    c->score = c->elbo;
-    c->score_se = se;
-    memcpy(state->best_loc, state->loc, n * sizeof(double));
-    memcpy(state->best_factor, state->factor, n * n * sizeof(double));
-  }
+  if (c->elbo > c->score && (c->moves >= APART || !(c->gap < NEAR * spec->tol))) keep(state, c->elbo, se);
   if (!(c->elbo < c->score - WORSE - WORSE_ERRORS * (se + c->score_se))) {
     c->cap = fmin(MOST_RATE, 1.2 * c->cap);
     return 0;
@@ -288,18 +318,28 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   const double noise = noise_loc + noise_factor, *v = state->velocity, *V = v + n;
   const double rate_loc = fmin(c->cap, rate_from(signal_loc, noise_loc)), rate_factor = fmin(c->cap, rate_from(signal_factor, noise_factor));
   c->elbo = g.elbo / P - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
-  if (led_astray(state, &g)) return FR_OK;
   natural_gradient(state->d, &g);
   const double slope = inner(state->d, v, V, g.sum_a, g.M), length = inner(state->d, v, V, v, V);
   c->gap = g.sum_h / (P * (P - 1.0)) + left_along(c, slope, length, length * noise / state->d);
   c->gap_se = sqrt(g.square_h) / (P * (P - 1.0));
   c->judged = c->step;
+  if (led_astray(state, spec, &g)) return FR_OK;
   c->bad = lost > 0.01 ? c->bad + 1.0 : 0.0;
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
   c->kept = slope < 0.0 || length == 0.0 ? 0.0 : fmin(c->kept + KEPT_STEP, MOST_KEPT);
   move(state, &g, rate_loc, rate_factor);
   c->slope = inner(state->d, v, V, g.sum_a, g.M) - rate_loc * noise_loc - rate_factor * noise_factor; /* less what the noise has with itself */
-  if (c->bad == 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) c->phase = FR_NATURAL_CONVERGED;
-  if (fmax(signal_loc + signal_factor, 0.0) < noise) c->pairs = fmin(MOST_PAIRS, floor(1.5 * c->pairs));
+  c->moves += 1.0;
+  if (c->bad == 0.0 && c->moves >= APART && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) {
+    double gain, se;
+    int status = gained(state, spec, &gain, &se, work);
+    if (status != FR_OK) return status;
+    const double closed = fmax(c->gap_then - c->gap, CLOSED * c->gap_then), more = fmax(1.0, (gain + se) / closed);
+    c->gap *= more;
+    c->gap_se *= more;
+    if (fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) c->phase = FR_NATURAL_CONVERGED;
+    else keep(state, c->score, c->score_se);
+  }
+  if (fmax(signal_loc + signal_factor, 0.0) < HIDDEN * noise) c->pairs = fmin(MOST_PAIRS, floor(1.5 * c->pairs));
   return FR_OK;
 }
