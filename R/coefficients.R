@@ -226,16 +226,18 @@ level_covariances <- function(r, J, K) {
 VarCorr.fullrank_regression <- function(x, sigma = 1, ...) {
   values <- regression_values(x)
   out <- list()
-  for (block in all_blocks(x)) {
+  blocks <- all_blocks(x)
+  names <- vapply(blocks, block_name, "")
+  for (k in seq_along(blocks)) {
+    block <- blocks[[k]]
     K <- length(block$columns)
     sd <- colMeans(values[[paste0("sd_", block$id)]])
     correlation <- diag(K)
     if (block$correlated) correlation <- mean_correlation(values[[paste0("L_", block$id)]], K)
     dimnames(correlation) <- list(block$columns, block$columns)
     names(sd) <- block$columns
-    name <- block_name(block)
-    if (!is.null(out[[name]])) name <- paste0(name, ".", sum(startsWith(names(out), name)))
-    out[[name]] <- structure(correlation * outer(sd, sd), stddev = sd, correlation = correlation)
+    before <- sum(names[seq_len(k - 1L)] == names[k])
+    out[[if (before) paste0(names[k], ".", before) else names[k]]] <- structure(correlation * outer(sd, sd), stddev = sd, correlation = correlation)
   }
   scale <- if ("sigma" %in% names(values)) mean(values$sigma)
   structure(out, sc = scale, useSc = !is.null(scale), class = "fullrank_VarCorr")
