@@ -95,6 +95,12 @@ test_that("groups", {
   expect_identical(nobs(fit), 5L)
 })
 
+test_that("a formula that leaves nothing to estimate", {
+  expect_error(fullrank(n ~ 0, data = d, family = poisson()), "nothing to estimate.*neither coefficients nor groups, and family poisson")
+  expect_error(fullrank(b ~ 0 + offset(x), data = d, family = binomial()), "nothing to estimate")
+  expect_named(fullrank(y ~ 0, data = d, seed = 1, steps = 5)$compiled$sites, "sigma")
+})
+
 test_that("what R users expect to be fitted is", {
   expect_message(fit <- fullrank(I(0 * n) ~ x, data = d, family = poisson(), seed = 1), "are 0.*prior")
   expect_true(all(is.finite(coef(fit))) && coef(fit)[1] < 0)
