@@ -91,7 +91,10 @@ response_at <- function(object, at) {
   }
   for (name in c("lower", "upper")) {
     expr <- left$extra[[paste0("trunc_", name)]]
-    if (!is.null(expr)) out[[name]] <- take(rep_len(get(expr), at$total))
+    if (is.null(expr)) next
+    bound <- get(expr)
+    if (is.null(bound)) stop(sprintf("The response has the bound `trunc(%s = %s)`, which `newdata` lacks.", name, statement_text(expr)), call. = FALSE)
+    out[[name]] <- take(rep_len(bound, at$total))
   }
   status <- if (!is.null(left$extra$cens_status)) get(left$extra$cens_status)
   if (!is.null(status)) out$status <- read_censoring(take(rep_len(status, at$total)), at$n)

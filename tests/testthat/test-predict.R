@@ -153,6 +153,18 @@ test_that("offsets and trials of new rows", {
   expect_gt(max(y), 100)
 })
 
+test_that("bounds of truncated responses are those of the new rows", {
+  set.seed(3)
+  d <- data.frame(x = rnorm(60), lo = rep(c(0, 1), 30))
+  d$y <- d$lo + rexp(60)
+  fit <- fullrank(y | trunc(lower = lo) ~ x, data = d, seed = 1)
+  new <- data.frame(x = 0, lo = c(0, 2))
+  y <- posterior_predict.fullrank_regression(fit, new, draws = 200, seed = 1)
+  expect_true(all(y[, 1] >= 0) && any(y[, 1] < 1) && all(y[, 2] >= 2))
+  expect_equal(unname(predict(fit, new["x"])), unname(predict(fit, new)))
+  expect_error(posterior_predict.fullrank_regression(fit, new["x"], draws = 5, seed = 1), "bound `trunc\\(lower = lo\\)`, which `newdata` lacks")
+})
+
 test_that("parameters of the family, and types", {
   fit <- regression_fit("distributional")
   b <- coef(fit)
