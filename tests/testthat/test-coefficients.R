@@ -79,6 +79,10 @@ test_that("several blocks of one group are numbered as lme4 numbers them, whatev
   fit <- fullrank(y ~ x + (x | g) + (1 | gen) + (0 + z | g), data = d, family = poisson(), seed = 1, steps = 5)
   expect_named(VarCorr(fit), c("g", "gen", "g.1"))
   expect_identical(colnames(VarCorr(fit)$g.1), "z")
+  r <- ranef(fit, condVar = TRUE)
+  expect_named(r$g, c("(Intercept)", "x", "z"))
+  expect_identical(lapply(attr(r$g, "postVar"), dim), list(c(2L, 2L, 12L), c(1L, 1L, 12L)))
+  expect_identical(dim(attr(r$gen, "postVar")), c(1L, 1L, 3L))
 })
 
 test_that("fitted, residuals and simulate", {
