@@ -19,6 +19,9 @@
 #' @param draws How many draws.
 #' @param seed A whole number.
 #' @param na.action,... Not used.
+#' @section Truncated and censored responses:
+#' The expected response, and what is made of it (`fitted()`, `residuals()`, `bayes_R2()`), is the mean of the distribution before `trunc()` and `cens()`;
+#' `posterior_predict()`, `simulate()` and prediction intervals are within the bounds of `trunc()`.
 #' @return A named vector; with `interval` a matrix with columns `fit`, `lwr` and `upr`; with `se.fit` a list of `fit` and `se.fit`.
 #' @examples
 #' fit <- fullrank(mpg ~ wt + hp, data = mtcars, seed = 1)
