@@ -181,7 +181,7 @@ block_name <- function(block) if (block$dpar == "mu") block$name else paste(bloc
 #' correlations of these departures.
 #'
 #' @param object,x A fit of a regression.
-#' @param condVar Whether to add the posterior covariances of each group's effects, as attribute `postVar` (K x K x groups), as package lme4 does.
+#' @param condVar Whether to add the posterior covariances of each group's effects, as attribute `postVar` (K x K x groups; of a group with several terms a list of these), as package lme4 does.
 #' @param sigma,row.names,optional,... Not used.
 #' @return `ranef()`: a list of data frames, one a grouping factor, with a row a level and a column an effect. `lme4::ngrps()`: how many levels each has. `VarCorr()`: a list of
 #'   covariance matrices, one a grouping factor, each with attributes `stddev` and `correlation`, and an `as.data.frame()` method with
@@ -200,9 +200,13 @@ ranef.fullrank_regression <- function(object, condVar = FALSE, ...) {
     J <- length(block$levels)
     r <- values[[paste0("r_", block$id)]]
     frame <- as.data.frame(matrix(colMeans(r), J, dimnames = list(block$levels, block$columns)), optional = TRUE)
-    if (condVar) attr(frame, "postVar") <- level_covariances(r, J, length(block$columns))
     name <- block_name(block)
-    out[[name]] <- if (is.null(out[[name]])) frame else cbind(out[[name]], frame)
+    known <- out[[name]]
+    out[[name]] <- if (is.null(known)) frame else cbind(known, frame)
+    if (condVar) {
+      own <- level_covariances(r, J, length(block$columns))
+      attr(out[[name]], "postVar") <- if (is.null(known)) own else c(if (is.list(attr(known, "postVar"))) attr(known, "postVar") else list(attr(known, "postVar")), list(own))
+    }
   }
   out
 }
@@ -226,16 +230,18 @@ level_covariances <- function(r, J, K) {
 VarCorr.fullrank_regression <- function(x, sigma = 1, ...) {
   values <- regression_values(x)
   out <- list()
-  for (block in all_blocks(x)) {
+  blocks <- all_blocks(x)
+  names <- vapply(blocks, block_name, "")
+  for (k in seq_along(blocks)) {
+    block <- blocks[[k]]
     K <- length(block$columns)
     sd <- colMeans(values[[paste0("sd_", block$id)]])
     correlation <- diag(K)
     if (block$correlated) correlation <- mean_correlation(values[[paste0("L_", block$id)]], K)
     dimnames(correlation) <- list(block$columns, block$columns)
     names(sd) <- block$columns
-    name <- block_name(block)
-    if (!is.null(out[[name]])) name <- paste0(name, ".", sum(startsWith(names(out), name)))
-    out[[name]] <- structure(correlation * outer(sd, sd), stddev = sd, correlation = correlation)
+    before <- sum(names[seq_len(k - 1L)] == names[k])
+    out[[if (before) paste0(names[k], ".", before) else names[k]]] <- structure(correlation * outer(sd, sd), stddev = sd, correlation = correlation)
   }
   scale <- if ("sigma" %in% names(values)) mean(values$sigma)
   structure(out, sc = scale, useSc = !is.null(scale), class = "fullrank_VarCorr")

@@ -127,6 +127,9 @@ lower_regression <- function(reg, prior) {
   for (part in reg$parts) lower_part(low, part)
   for (name in setdiff(reg$family$table$pars, names(reg$parts))) lower_parameter(low, name)
   reg$sites <- apply_priors(low$sites, prior, low$data, reg$env)
+  if (!length(reg$sites)) {
+    stop(sprintf("There is nothing to estimate: the formula has neither coefficients nor groups, and family %s has no parameter of its own.", reg$family$name), call. = FALSE)
+  }
   if (!reg$prior_only) lower_likelihood(low, reg)
   statements <- assemble_statements(low, reg$sites)
   reg$lowered <- low$data

@@ -32,7 +32,7 @@ pp_check.fullrank_regression <- function(object, type = NULL, ndraws = NULL, see
   y <- as.double(reg$response$y)[rows]
   check <- predictive_check(y, type, ndraws)
   seed <- resolve_seed(seed)
-  yrep <- predictive_samples(object, prediction_rows(object), prediction_values(object, check$ndraws, seed), FALSE, mix_seed(seed, 5), rows = rows)
+  yrep <- possible_draws(predictive_samples(object, prediction_rows(object), prediction_values(object, check$ndraws, seed), FALSE, mix_seed(seed, 5), rows = rows))
   if (!is.null(reg$response$size) && !identical(check$type, "bars")) {
     y <- y / reg$response$size
     yrep <- yrep / rep(reg$response$size, each = nrow(yrep))

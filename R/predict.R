@@ -19,6 +19,9 @@
 #' @param draws How many draws.
 #' @param seed A whole number.
 #' @param na.action,... Not used.
+#' @section Truncated and censored responses:
+#' The expected response, and what is made of it (`fitted()`, `residuals()`, `bayes_R2()`), is the mean of the distribution before `trunc()` and `cens()`;
+#' `posterior_predict()`, `simulate()` and prediction intervals are within the bounds of `trunc()`.
 #' @return A named vector; with `interval` a matrix with columns `fit`, `lwr` and `upr`; with `se.fit` a list of `fit` and `se.fit`.
 #' @examples
 #' fit <- fullrank(mpg ~ wt + hp, data = mtcars, seed = 1)
@@ -70,7 +73,7 @@ prediction_moments <- function(object, at, type, dpar, new_levels, interval, lev
     if (family_is_binomial(object$regression)) x <- x / rep(response_at(object, at)$size, each = nrow(x))
   }
   if (interval != "none") {
-    q <- column_quantiles(x, probs)
+    q <- sample_quantiles(x, probs)
     out$lwr <- q[1L, ]
     out$upr <- q[2L, ]
   }
@@ -326,7 +329,7 @@ predictive_interval.fullrank_regression <- function(object, prob = 0.9, newdata 
   prob <- check_number(prob, "prob", 0, 1, open = TRUE)
   probs <- c((1 - prob) / 2, (1 + prob) / 2)
   yrep <- posterior_predict.fullrank_regression(object, newdata, draws, re.form, allow.new.levels, seed)
-  out <- t(apply(yrep, 2L, function(x) if (anyNA(x)) c(NA, NA) else stats::quantile(x, probs, names = FALSE)))
+  out <- t(sample_quantiles(yrep, probs))
   dimnames(out) <- list(colnames(yrep), percent_names(probs))
   out
 }

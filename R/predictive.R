@@ -36,11 +36,11 @@ sample_within <- function(call, values, S, n, seed, lower, upper, tries = 1000L)
   low <- if (is.null(lower)) -Inf else rep(lower, each = S)
   high <- if (is.null(upper)) Inf else rep(upper, each = S)
   for (k in seq_len(tries)) {
-    bad <- out < low | out > high
-    if (!any(bad)) return(out)
+    bad <- which(out < low | out > high)
+    if (!length(bad)) return(out)
     out[bad] <- sample_dist(call, values, S, n, mix_seed(seed, 100 + k))[bad]
   }
-  stop(sprintf("%s of the samples still lie outside trunc() after %s draws each: the model puts almost no mass inside.", big(sum(bad)), big(tries)), call. = FALSE)
+  stop(sprintf("%s of the samples still lie outside trunc() after %s draws each: the model puts almost no mass inside.", big(length(bad)), big(tries)), call. = FALSE)
 }
 
 # Log density of y (n) at each draw: S x n.
@@ -91,7 +91,10 @@ response_at <- function(object, at) {
   }
   for (name in c("lower", "upper")) {
     expr <- left$extra[[paste0("trunc_", name)]]
-    if (!is.null(expr)) out[[name]] <- take(rep_len(get(expr), at$total))
+    if (is.null(expr)) next
+    bound <- get(expr)
+    if (is.null(bound)) stop(sprintf("The response has the bound `trunc(%s = %s)`, which `newdata` lacks.", name, statement_text(expr)), call. = FALSE)
+    out[[name]] <- take(rep_len(bound, at$total))
   }
   status <- if (!is.null(left$extra$cens_status)) get(left$extra$cens_status)
   if (!is.null(status)) out$status <- read_censoring(take(rep_len(status, at$total)), at$n)
@@ -129,6 +132,28 @@ predictive_samples <- function(object, at, values, new_levels, seed, response = 
   dist <- family_dist(reg$family, !is.null(reg$response$precision))
   if (is.null(response$lower) && is.null(response$upper)) return(sample_dist(dist, v, S, n, mix_seed(seed, 12)))
   sample_within(dist, v, S, n, mix_seed(seed, 12), response$lower[rows], response$upper[rows])
+}
+
+# Where the Normal has draws that the posterior does not have, such as a probability above 1 under a log link, their samples are NaN. Quantiles of a
+# column are those of the others.
+sample_quantiles <- function(x, probs) {
+  warn_impossible(rowSums(is.nan(x)) > 0)
+  column_quantiles(x, probs, na.rm = TRUE)
+}
+
+# The samples of the draws that are possible at all rows.
+possible_draws <- function(x) {
+  lost <- rowSums(is.nan(x)) > 0
+  if (all(lost)) stop("No draw of the fitted Normal gives every observation a distribution: there is nothing to compare with.", call. = FALSE)
+  warn_impossible(lost)
+  x[!lost, , drop = FALSE]
+}
+
+warn_impossible <- function(lost) {
+  if (any(lost)) {
+    warning(sprintf("At %s of %s draws an observation has no distribution, such as a probability above 1: these the posterior does not have, and they are left out.",
+                    big(sum(lost)), big(length(lost))), call. = FALSE)
+  }
 }
 
 # Rows of the training data, each as often as its weight says that it counts.

@@ -66,13 +66,16 @@ prior_targets <- function(name, sites) {
 named_element <- function(site, element) {
   if (is.null(site$labels)) stop(sprintf("`%s` has no elements to give priors of their own: write `%s ~ ...`.", site$name, site$name), call. = FALSE)
   key <- if (is.symbol(element) || is.character(element)) as.character(element) else if (is.numeric(element)) element else deparse_name(element)
-  at <- if (is.numeric(key)) match(key, seq_along(site$labels)) else match(key, site$labels)
+  at <- if (is.numeric(key)) match(key, seq_along(site$labels)) else match(plain_name(key), plain_name(site$labels))
   if (is.na(at)) {
     stop(paste(c(sprintf("`%s` has no element `%s`.", site$name, key), if (is.character(key)) nearest_hint(key, as.character(site$labels)),
                  sprintf("It has %s.", enumerate(utils::head(site$labels, 20L)))), collapse = " "), call. = FALSE)
   }
   at
 }
+
+# The model matrix has backticks around a name with a blank; a user need not.
+plain_name <- function(x) gsub("`", "", x, fixed = TRUE)
 
 # Arguments made of the user's own objects become numbers; those that name sites or data of the lowered model stay.
 settle_prior <- function(expr, sites, data, env) {

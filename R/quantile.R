@@ -107,8 +107,8 @@ quantile_matrices <- function(g, probs, seed) {
   })
 }
 
-column_quantiles <- function(x, probs) {
-  q <- apply(x, 2L, stats::quantile, probs = probs, names = FALSE)
+column_quantiles <- function(x, probs, na.rm = FALSE) {
+  q <- apply(x, 2L, stats::quantile, probs = probs, names = FALSE, na.rm = na.rm)
   matrix(q, length(probs))
 }
 

@@ -33,7 +33,7 @@ plot_predictive <- function(object, nsim, seed, main = "Response and replicates"
   kind <- reg$family$table$response
   discrete <- kind %in% c("ordinal", "nominal", "binary") || (kind %in% c("count", "binomial") && length(unique(y)) <= 25L)
   nsim <- if (discrete && length(rows) <= 1e5) max(nsim, 400) else nsim
-  yrep <- predictive_samples(object, prediction_rows(object), prediction_values(object, nsim, seed), FALSE, mix_seed(seed, 5), rows = rows)
+  yrep <- possible_draws(predictive_samples(object, prediction_rows(object), prediction_values(object, nsim, seed), FALSE, mix_seed(seed, 5), rows = rows))
   drawn <- list(y = y, yrep = yrep)
   if (discrete) {
     return(c(drawn, plot_shares(y, yrep, reg, main, ...)))

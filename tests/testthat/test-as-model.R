@@ -55,7 +55,12 @@ test_that("every family, with groups", {
     formula <- eval(call("~", left, quote(x + (1 | g))))
     expect_same_bits(formula, family = name, link = if (name %in% c("Gamma", "inverse.gaussian")) "log", label = name)
   }
-  expect_same_bits(yes ~ x, family = binomial("cloglog"), label = "cloglog")
+  # each link writes statements of its own
+  for (name in names(family_table)) {
+    left <- str2lang(response[[family_table[[name]]$response]])
+    if (name %in% c("binomial", "beta_binomial")) left <- quote(some | trials(6))
+    for (link in family_table[[name]]$links) expect_same_bits(eval(call("~", left, quote(x))), family = name, link = link, label = paste(name, link))
+  }
 })
 
 test_that("parameters with formulas, limits, weights, priors and the prior alone", {

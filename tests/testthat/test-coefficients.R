@@ -74,6 +74,17 @@ test_that("ranef and VarCorr", {
   expect_true("r_herd[3]" %in% posterior::variables(draws(regression_fit("binomial"), 5)))
 })
 
+test_that("several blocks of one group are numbered as lme4 numbers them, whatever other groups are called", {
+  d <- transform(grouped_counts(), z = rev(x), gen = rep(1:3, 60))
+  fit <- fullrank(y ~ x + (x | g) + (1 | gen) + (0 + z | g), data = d, family = poisson(), seed = 1, steps = 5)
+  expect_named(VarCorr(fit), c("g", "gen", "g.1"))
+  expect_identical(colnames(VarCorr(fit)$g.1), "z")
+  r <- ranef(fit, condVar = TRUE)
+  expect_named(r$g, c("(Intercept)", "x", "z"))
+  expect_identical(lapply(attr(r$g, "postVar"), dim), list(c(2L, 2L, 12L), c(1L, 1L, 12L)))
+  expect_identical(dim(attr(r$gen, "postVar")), c(1L, 1L, 3L))
+})
+
 test_that("fitted, residuals and simulate", {
   for (name in setdiff(names_of_fits, "ordinal")) {
     fit <- regression_fit(name)

@@ -153,6 +153,43 @@ test_that("offsets and trials of new rows", {
   expect_gt(max(y), 100)
 })
 
+test_that("bounds of truncated responses are those of the new rows", {
+  set.seed(3)
+  d <- data.frame(x = rnorm(60), lo = rep(c(0, 1), 30))
+  d$y <- d$lo + rexp(60)
+  fit <- fullrank(y | trunc(lower = lo) ~ x, data = d, seed = 1)
+  new <- data.frame(x = 0, lo = c(0, 2))
+  y <- posterior_predict.fullrank_regression(fit, new, draws = 200, seed = 1)
+  expect_true(all(y[, 1] >= 0) && any(y[, 1] < 1) && all(y[, 2] >= 2))
+  expect_equal(unname(predict(fit, new["x"])), unname(predict(fit, new)))
+  expect_error(posterior_predict.fullrank_regression(fit, new["x"], draws = 5, seed = 1), "bound `trunc\\(lower = lo\\)`, which `newdata` lacks")
+})
+
+test_that("draws that the posterior does not have are left out of intervals and plots", {
+  # a few draws of the Normal put probabilities above 1
+  set.seed(2)
+  d <- data.frame(x = seq(0, 1, length.out = 60))
+  d$y <- rbinom(60, 1, exp(-1 + 0.8 * d$x))
+  fit <- fullrank(y ~ x, data = d, family = binomial("log"), seed = 1)
+  expect_identical(fit$status, "converged")
+  yrep <- posterior_predict.fullrank_regression(fit, draws = 1000, seed = 1)
+  lost <- rowSums(is.nan(yrep)) > 0
+  expect_true(any(lost) && mean(lost) < 0.2)
+  own <- function(x) quantile(x[!is.nan(x)], c(0.05, 0.95), names = FALSE)
+  expect_warning(band <- predictive_interval.fullrank_regression(fit, draws = 1000, seed = 1), sprintf("At %d of 1,000 draws.*left out", sum(lost)))
+  expect_equal(unname(band), unname(t(apply(yrep, 2, own))))
+  expect_warning(band <- predict(fit, d[58:60, ], interval = "prediction"), "left out")
+  expect_false(anyNA(band))
+  pdf(NULL)
+  on.exit(dev.off())
+  expect_warning(p <- plot(fit, type = "predictive"), "left out")
+  expect_false(anyNA(p$yrep))
+  expect_error(possible_draws(matrix(c(NaN, 1, 1, NaN), 2)), "No draw of the fitted Normal")
+  skip_if_not_installed("bayesplot")
+  expect_warning(p <- bayesplot::pp_check(fit, type = "bars", seed = 1), "left out")
+  expect_s3_class(p, "ggplot")
+})
+
 test_that("parameters of the family, and types", {
   fit <- regression_fit("distributional")
   b <- coef(fit)

@@ -108,3 +108,14 @@ test_that("errors name what is there", {
   expect_error(as_model(Sat ~ Infl, data = housing(), family = "cumulative", prior = list(cutpoints ~ normal(0, 1))), "ordered")
   expect_error(prior_summary(3), "fit of a regression")
 })
+
+test_that("a coefficient whose name has a blank is named with backticks, those of the model matrix or none", {
+  d <- data.frame(y = c(1.2, 0.4, 2.2, 3.1, 0.3, 1.9), `a b` = c(0.1, 0.5, -0.3, 1.2, 0.7, -0.9), f = gl(2, 3, labels = c("u", "v")), check.names = FALSE)
+  of <- function(prior) {
+    p <- prior_summary(fullrank(y ~ `a b` * f, data = d, prior = prior, seed = 1, steps = 1))
+    p$parameter[p$source != "default"]
+  }
+  expect_identical(of(list(b[`a b`] ~ normal(0, 1))), "b[`a b`]")
+  expect_identical(of(list(b["`a b`"] ~ normal(0, 1))), "b[`a b`]")
+  expect_identical(of(list(b[`a b:fv`] ~ normal(0, 1), b[fv] ~ normal(0, 3))), c("b[fv]", "b[`a b`:fv]"))
+})

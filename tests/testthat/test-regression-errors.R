@@ -95,6 +95,12 @@ test_that("groups", {
   expect_identical(nobs(fit), 5L)
 })
 
+test_that("a formula that leaves nothing to estimate", {
+  expect_error(fullrank(n ~ 0, data = d, family = poisson()), "nothing to estimate.*neither coefficients nor groups, and family poisson")
+  expect_error(fullrank(b ~ 0 + offset(x), data = d, family = binomial()), "nothing to estimate")
+  expect_named(fullrank(y ~ 0, data = d, seed = 1, steps = 5)$compiled$sites, "sigma")
+})
+
 test_that("what R users expect to be fitted is", {
   expect_message(fit <- fullrank(I(0 * n) ~ x, data = d, family = poisson(), seed = 1), "are 0.*prior")
   expect_true(all(is.finite(coef(fit))) && coef(fit)[1] < 0)
@@ -115,6 +121,8 @@ test_that("what R users expect to be fitted is", {
 test_that("formulas and left sides that cannot be read", {
   expect_error(as_model(list(), data = d), "must be a formula, or a list of formulas")
   expect_error(as_model(list(y ~ x, 3), data = d), "must be a formula, or a list of formulas")
+  expect_error(as_model(list(sigma ~ x, shape ~ x), data = d), "One formula must have the response on its left")
+  expect_error(as_model(list(n ~ x, sigma ~ x), data = d, family = poisson()), "Family poisson has no parameter `sigma`.*it has none")
   expect_error(fullrank(y ~ ., data = as.list(d)), "`\\.` in a formula stands for the columns of a data frame")
   expect_error(fullrank(y | cens(1, 2, 3) ~ x, data = d), "`cens\\(1, 2, 3\\)` could not be read: unused")
   expect_error(fullrank(y | weights(n) ~ x, data = d), "`weights\\(n\\)` after.*argument, `weights = `")
@@ -181,6 +189,7 @@ test_that("predictions that cannot be made", {
   expect_error(log_lik.fullrank_regression(fit, d[c("x", "g")]), "must have the response")
   expect_error(predictive_error.fullrank_regression(fit, transform(d, y = NA)), "must have the response")
   expect_error(residuals(quick(exp(y) ~ x, data = d, family = "lognormal"), "deviance"), "not defined for family \"lognormal\"")
+  for (type in c("response", "pearson", "deviance")) expect_error(residuals(quick(f ~ x, data = d, family = "cumulative"), type), "Categories have no residuals")
   expect_error(posterior_linpred.fullrank_regression(quick(f ~ x, data = d, family = "categorical")), "linear predictor for each category")
   expect_error(posterior_predict.fullrank_regression(fullrank(y | trunc(upper = 5) ~ x, data = d, seed = 1), data.frame(x = 1e6), draws = 20, seed = 1), "samples still lie outside trunc")
   apart <- d$x
