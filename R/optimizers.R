@@ -7,7 +7,10 @@
 #' `natural()` works in phases. L-BFGS climbs the log density; Normals at points of its path, and those that the Hessian at
 #' its end gives, compete by their ELBO. Where the best is still far off, batch-and-match follows. Then natural-gradient steps from
 #' antithetic pairs of draws, and, up to 200 coordinates, L-BFGS on fixed draws whose first two moments are matched; above,
-#' natural-gradient steps in growing batches. What stops it is the estimated gap on draws that the guide has never seen. Up to 50 coordinates, where
+#' natural-gradient steps with a velocity (O'Donoghue and Candes 2015) in growing batches; a step that leads clearly down is taken back. What
+#' stops it is the estimated gap on draws that the guide has never seen; above 200 coordinates it is set against what the latest steps have
+#' gained, since along a curved valley more is left than the gradient says. From 21 to 100 coordinates a climb that finds no plain mode is followed
+#' by a walk, above 100 the walk comes first. Up to 50 coordinates, where
 #' the log weights of the guide have an sd of .3 and more when it has arrived, or when a tenth of the budget is spent, up to five climbs from starts that
 #' are uniform on (-2, 2) in every coordinate look for a better mode; from one whose Normal has the clearly higher ELBO the run goes on. Where the gap
 #' has itself an error of more than a tenth of `tol`, 128 steps that average follow, as they do when a converged fit is asked for more.
@@ -32,6 +35,8 @@
 #'
 #' Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei and Saul (2024). Batch and match: black-box variational inference with a
 #' score-based divergence. ICML.
+#'
+#' O'Donoghue and Candes (2015). Adaptive restart for accelerated gradient schemes. Foundations of Computational Mathematics 15.
 #'
 #' Burroni, Domke and Sheldon (2024). Sample average approximation for black-box variational inference. UAI.
 #'

@@ -2,6 +2,7 @@
  *
  * It maximises the ELBO of q = N(loc, L L') over loc and L, in phases:
  *   climb, score, hessian   L-BFGS on the log density; its covariance at points along the path and the Hessian at its end compete
+ *   (the walk of natural_walk.c, before the climb for d > 100, after one that found no plain mode for d > 20)
  *   far, match              where the gap is large: batch-and-match (Cai et al. 2024), kept if the ELBO says so
  *   steps                   natural-gradient steps with 8 antithetic pairs, until their noise hides the signal
  *   verdict, solve          d <= FR_NATURAL_MATCHED_MAX: L-BFGS on fixed moment-matched draws, judged on fresh ones

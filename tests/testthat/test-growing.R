@@ -1,0 +1,48 @@
+# natural() above 200 coordinates: batches that grow, moves with a velocity, and a verdict that knows of slow directions.
+
+groups <- function(J) {
+  set.seed(2, kind = "default", normal.kind = "default", sample.kind = "default")
+  list(J = J, y = rnorm(J, rnorm(J, 1, 0.7), 1))
+}
+
+# On the same draws, so that their differences are known far better than each.
+elbos <- function(fits) {
+  set.seed(3, kind = "default", normal.kind = "default", sample.kind = "default")
+  eps <- matrix(rnorm(2000 * length(coef(fits[[1]]))), 2000)
+  vapply(fits, function(fit) elbo(fit, eps = eps)$elbo, 0)
+}
+
+test_that("along a curved valley the gap is what is left to gain", {
+  m <- model({
+    mu ~ normal(0, 5)
+    tau ~ half_normal(2)
+    z ~ normal(0, 1, dim = J)
+    y ~ normal(mu + tau * z, 1)
+  })
+  data <- groups(220)
+  fits <- lapply(1:4, function(seed) fullrank(m, data, seed = seed, progress = FALSE))
+  expect_true(all(vapply(fits, `[[`, "", "status") == "converged"))
+  best <- fullrank(m, data, seed = 99, tol = 0.001, progress = FALSE)
+  expect_identical(best$status, "converged")
+  found <- elbos(c(fits, list(best)))
+  expect_lt(max(found[5] - found[1:4]), 0.03)
+  expect_lt(mean(found[5] - found[1:4]), 0.02)
+})
+
+test_that("a run that is led astray goes back to the best guide that it had", {
+  m <- model({
+    mu ~ normal(0, 5)
+    tau ~ half_normal(2)
+    theta ~ normal(mu, tau, dim = J)
+    y ~ normal(theta, 1)
+  })
+  data <- groups(220)
+  fits <- lapply(1:3, function(seed) fullrank(m, data, seed = seed, progress = FALSE))
+  expect_true(all(vapply(fits, `[[`, "", "status") == "converged"))
+  expect_lt(diff(range(elbos(fits))), 0.1)
+  # and is the same wherever it is broken off
+  steps <- fits[[1]]$steps
+  part <- fullrank(m, data, seed = 1, max_steps = steps - 5, progress = FALSE)
+  expect_identical(part$phases$phase[nrow(part$phases)], "growing batches")
+  expect_identical(update(part, progress = FALSE)$state, fits[[1]]$state)
+})
