@@ -67,7 +67,9 @@ static int c_density(const outside *m, int S, size_t ld, const double *z, double
 
 SEXP fr_make_density(int version, fullrank_log_density fn, int d, void *data, SEXP keep)
 {
-  if (version != FULLRANK_DENSITY_VERSION) Rf_error("fullrank_density(): this version of fullrank knows version %d of the interface, not %d: install the package that made the density again", FULLRANK_DENSITY_VERSION, version);
+  if (version != FULLRANK_DENSITY_VERSION)
+    Rf_error("fullrank_density(): this version of fullrank knows version %d of the interface, not %d: install the package that made the density again",
+             FULLRANK_DENSITY_VERSION, version);
   if (!fn || d < 1) Rf_error("fullrank_density() needs a function and at least one coordinate");
   SEXP own = PROTECT(Rf_allocVector(RAWSXP, sizeof(registered))), both = PROTECT(Rf_cons(own, keep));
   registered *c = (registered *)RAW(own);

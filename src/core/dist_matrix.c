@@ -285,6 +285,9 @@ static void inverse_wishart_mean(int K, const double *const *arg, double *out, d
     out[e] = n > 0.0 ? arg[1][e] / n : n > -2.0 && e % (K + 1) == 0 ? INFINITY : NAN;
 }
 
-#define FR_WISHART(name_, events_, sample_, mean_)                                                                 const fr_dist fr_dist_##name_ = {                                                                                  .name = #name_, .n_args = 2, .arg = {FR_ARG_POSITIVE("df"), FR_ARG_EVENT("scale", FR_SUP_COV_MATRIX, FR_MATRIX)},     FR_MATRIX_EVENT(FR_SUP_COV_MATRIX), .work_matrices = 4, .events = events_, .sample = sample_, .mean = mean_    };
+#define FR_WISHART(name_, events_, sample_, mean_) \
+  const fr_dist fr_dist_##name_ = { \
+      .name = #name_, .n_args = 2, .arg = {FR_ARG_POSITIVE("df"), FR_ARG_EVENT("scale", FR_SUP_COV_MATRIX, FR_MATRIX)}, \
+      FR_MATRIX_EVENT(FR_SUP_COV_MATRIX), .work_matrices = 4, .events = events_, .sample = sample_, .mean = mean_};
 FR_WISHART(wishart, wishart_events, wishart_sample, wishart_mean)
 FR_WISHART(inverse_wishart, inverse_wishart_events, inverse_wishart_sample, inverse_wishart_mean)

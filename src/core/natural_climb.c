@@ -23,8 +23,6 @@ fr_climb_arrays fr_climb_layout(const fr_natural *state)
   return k;
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
 size_t fr_natural_climb_work(int d)
 {
   const size_t n = (size_t)d;
@@ -32,7 +30,7 @@ size_t fr_natural_climb_work(int d)
   const size_t walked = (8 + 3 * FR_PROBES) * n + FR_PROBES + fr_natural_evaluate_work(d, FR_PROBES);
   const size_t columns = 3 * n * FR_COLUMNS + FR_COLUMNS + fr_natural_evaluate_work(d, FR_COLUMNS);
   const size_t covariance = 2 * n * n + n + fr_dense_work(d);
-  return memory + larger(larger(columns, covariance), larger(walked, fr_pairs_work(d, 8))) + 4 * n;
+  return memory + fr_larger(fr_larger(columns, covariance), fr_larger(walked, fr_pairs_work(d, 8))) + 4 * n;
 }
 
 /* ---- the path ---- */

@@ -4,6 +4,8 @@
 
 #include "natural.h"
 
+FR_INLINE size_t fr_larger(size_t a, size_t b) { return a > b ? a : b; }
+
 /* ---- evaluations, natural.c ---- */
 
 /* Densities (and, unless g is NULL, gradients) at S points z (d x fr_width(S)). Points that are not finite are counted

@@ -17,13 +17,11 @@
 
 enum scouting { NONE, OUT, BACK };
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-
 size_t fr_natural_scout_work(int d)
 {
   const size_t n = (size_t)d, W = (size_t)fr_width(2 * FR_NATURAL_PAIRS);
   const size_t weights = 2 * n * W + W + fr_natural_evaluate_work(d, 2 * FR_NATURAL_PAIRS);
-  return larger(weights, larger(fr_pairs_work(d, FR_NATURAL_PAIRS), 2 * n));
+  return fr_larger(weights, fr_larger(fr_pairs_work(d, FR_NATURAL_PAIRS), 2 * n));
 }
 
 int fr_natural_scouts_left(const fr_natural *state) { return state->d <= FR_NATURAL_SCOUT_MAX && state->c.scouts < SCOUTS; }

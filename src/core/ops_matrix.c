@@ -1,6 +1,6 @@
 /* ops_matrix.c: factorisations and solves, forward and reverse: Cholesky factors and triangular solves for the particles of a
- * group at once (matrix_kernels.h), what exchanges rows one particle's matrices at a time. All matrices are column-major. The reverse sweeps follow the forward loops backwards; see Giles (2008), "Collected matrix
- * derivative results for forward and reverse mode algorithmic differentiation", and Murray (2016),
+ * group at once (matrix_kernels.h), what exchanges rows one particle's matrices at a time. All matrices are column-major. The
+ * reverse sweeps follow the forward loops backwards; see Giles (2008), "Collected matrix derivative results for forward and reverse mode algorithmic differentiation", and Murray (2016),
  * "Differentiation of the Cholesky decomposition". */
 #include "dense.h"
 #include "kernels.h"
