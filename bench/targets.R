@@ -62,7 +62,15 @@ hierarchical_targets <- function() {
   x <- rnorm(120)
   binary <- list(J = 15, g = g, x = x, y = rbinom(120, 1, plogis(-0.3 + 0.8 * x + rnorm(15, sd = 0.8)[g])))
   few <- count_data(24, 8, 3)
+  set.seed(29)
+  many <- list(J = 220, y = rnorm(220, rnorm(220, 1, 0.7), 1))
   list(
+    groups_220 = target(model({
+      mu  ~ normal(0, 5)
+      tau ~ half_normal(2)
+      z   ~ normal(0, 1, dim = J)
+      y   ~ normal(mu + tau * z, 1)
+    }), many, hard = TRUE),
     eight_centred = target(model({
       mu    ~ normal(0, 5)
       tau   ~ half_cauchy(5)

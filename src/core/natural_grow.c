@@ -24,6 +24,7 @@
 #define APART 4.0      /* moves between two guides that are compared, at least */
 #define COMPARED 32    /* chunks of FR_NATURAL_PAIRS on which they are compared */
 #define CLOSED 0.3     /* part of the earlier gap that the moves between them have closed, at least */
+#define TRIFLE 0.01    /* gap in units of tol that is left however flat the ELBO may be */
 #define NEAR 10.0      /* gap in units of tol above which the best guide is kept at each move */
 #define HIDDEN 0.05    /* signal, as a part of its noise, below which batches grow */
 #define WORSE 1.0      /* nats, and WORSE_ERRORS errors, by which a guide that is given up is below the best */
@@ -330,14 +331,17 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   move(state, &g, rate_loc, rate_factor);
   c->slope = inner(state->d, v, V, g.sum_a, g.M) - rate_loc * noise_loc - rate_factor * noise_factor; /* less what the noise has with itself */
   c->moves += 1.0;
-  if (c->bad == 0.0 && c->moves >= APART && fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) {
+  const double most = fmax(c->gap, 0.0) + ERRORS * c->gap_se;
+  if (c->bad == 0.0 && most < TRIFLE * spec->tol) {
+    c->phase = FR_NATURAL_CONVERGED;
+  } else if (c->bad == 0.0 && c->moves >= APART && most < spec->tol) {
     double gain, se;
     int status = gained(state, spec, &gain, &se, work);
     if (status != FR_OK) return status;
     const double closed = fmax(c->gap_then - c->gap, CLOSED * c->gap_then), more = fmax(1.0, (gain + se) / closed);
     c->gap *= more;
     c->gap_se *= more;
-    if (fmax(c->gap, 0.0) + ERRORS * c->gap_se < spec->tol) c->phase = FR_NATURAL_CONVERGED;
+    if (more * most < spec->tol) c->phase = FR_NATURAL_CONVERGED;
     else keep(state, c->score, c->score_se);
   }
   if (fmax(signal_loc + signal_factor, 0.0) < HIDDEN * noise) c->pairs = fmin(MOST_PAIRS, floor(1.5 * c->pairs));
