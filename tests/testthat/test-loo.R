@@ -35,6 +35,7 @@ test_that("draws that the posterior does not have are left out of loo", {
   y <- rbinom(200, 1, 0.06 + 0.5 * x)
   fit <- suppressWarnings(fullrank(y ~ x, data = data.frame(x, y), family = binomial("identity"), seed = 1))
   expect_warning(l <- withCallingHandlers(loo::loo(fit, seed = 1), warning = function(w) if (grepl("Pareto", conditionMessage(w))) invokeRestart("muffleWarning")), "not finite at [0-9]+ of 2000 draws")
+  expect_error(loo::loo(fit, seed = 10, draws = 25), "finite at 2[0-4] of 25 draws only: nothing can be said")
   # against the likelihood integrated on a grid of both ends of the line, flat priors
   ends <- expand.grid(low = seq(1e-4, 0.3, length.out = 150), high = seq(0.3, 0.75, length.out = 150))
   terms <- sapply(seq_along(x), function(i) dbinom(y[i], 1, ends$low + x[i] * (ends$high - ends$low), log = TRUE))
