@@ -233,44 +233,61 @@ static void stand_still(fr_natural *state)
   state->c.kept = 0.0;
 }
 
-static void keep(fr_natural *state, double score, double se)
+/* The guide at hand is kept: its ELBO and gap as the batch found them. */
+static void keep(fr_natural *state, double se, double gap)
 {
   const size_t n = (size_t)state->d;
-  state->c.score = score;
+  state->c.score = state->c.elbo;
   state->c.score_se = se;
+  state->c.gap_then = gap;
   state->c.moves = 0.0;
-  state->c.gap_then = state->c.gap;
   memcpy(state->best_loc, state->loc, n * sizeof(double));
   memcpy(state->best_factor, state->factor, n * n * sizeof(double));
 }
 
-/* What the moves since the guide was kept have gained, on the same draws, and its error. */
+/* What the moves since a guide was kept have gained, on the same draws, and its error; NaN where too few chunks of draws are finite. */
 static int gained(fr_natural *state, const fr_natural_spec *spec, double *gain, double *se, double *work)
 {
   fr_natural_counters *c = &state->c;
   double sum = 0.0, square = 0.0, now, then;
+  int finite = 0;
   for (int k = 0; k < COMPARED; k++) {
     int status = fr_natural_quick(state, spec, state->loc, state->factor, FR_NATURAL_PAIRS, c->batch, &now, work);
     if (status == FR_OK) status = fr_natural_quick(state, spec, state->best_loc, state->best_factor, FR_NATURAL_PAIRS, c->batch, &then, work);
     if (status != FR_OK) return status;
     c->batch += 1.0;
+    if (!isfinite(now) || !isfinite(then)) continue;
+    finite++;
     sum += now - then;
     square += (now - then) * (now - then);
   }
-  *gain = sum / COMPARED;
-  *se = sqrt(fmax(square / COMPARED - *gain * *gain, 0.0) / (COMPARED - 1));
+  *gain = *se = NAN;
+  if (finite < COMPARED / 4) return FR_OK;
+  *gain = sum / finite;
+  *se = sqrt(fmax(square / finite - *gain * *gain, 0.0) / (finite - 1));
   return FR_OK;
 }
 
-/* The moves may lead astray, where log weights have heavy tails or down a slope that flattens out. The best guide so far is kept; one
- * that is clearly worse is given up for it, and the moves that follow are shorter. Returns whether that is so. */
-static int led_astray(fr_natural *state, const fr_natural_spec *spec, const grow_batch *g)
+/* By how much the gap is more than it reads, by what the moves since a guide was kept have gained; infinite where that is not known. */
+static int more_left(fr_natural *state, const fr_natural_spec *spec, double *more, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  double gain, se;
+  int status = gained(state, spec, &gain, &se, work);
+  if (status != FR_OK) return status;
+  const double closed = fmax(fmax(c->gap_then - c->gap, CLOSED * c->gap_then), c->gap_se);
+  *more = isfinite(gain) ? fmax(1.0, (gain + se) / closed) : INFINITY;
+  return FR_OK;
+}
+
+/* The moves may lead astray, where log weights have heavy tails or down a slope that flattens out. The best guide so far is kept, if its
+ * draws are finite; one that is clearly worse is given up for it, and the moves that follow are shorter. Returns whether that is so. */
+static int led_astray(fr_natural *state, const fr_natural_spec *spec, double se, double gap, int finite)
 {
   fr_natural_counters *c = &state->c;
   const size_t n = (size_t)state->d;
-  const double mean = g->elbo / g->kept, variance = g->square_elbo / g->kept - mean * mean;
-  const double se = sqrt(fmax(variance, 0.0) / (g->kept - 1.0));
-  if (c->elbo > c->score && (c->moves >= APART || !(c->gap < NEAR * spec->tol))) keep(state, c->elbo, se);
+  const int due = c->score == -INFINITY || c->moves >= APART || !(gap < NEAR * spec->tol);
+  if (finite && due && c->elbo > c->score) keep(state, se, gap);
   if (!(c->elbo < c->score - WORSE - WORSE_ERRORS * (se + c->score_se))) {
     c->cap = fmin(MOST_RATE, 1.2 * c->cap);
     return 0;
@@ -280,6 +297,13 @@ static int led_astray(fr_natural *state, const fr_natural_spec *spec, const grow
   stand_still(state);
   c->cap = fmax(0.5 * c->cap, 0.02);
   return 1;
+}
+
+/* The error of the batch's ELBO. */
+static double elbo_error(const grow_batch *g)
+{
+  const double mean = g->elbo / g->kept, variance = g->square_elbo / g->kept - mean * mean;
+  return sqrt(fmax(variance, 0.0) / (g->kept - 1.0));
 }
 
 int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work)
@@ -306,44 +330,49 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
     fr_natural_refuse(state, 1);
     return FR_OK;
   }
-  fr_natural_succeed(state);
   double square = 0.0, crossed = 0.0;
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < n; j++) {
       square += g.M[i * n + j] * g.M[i * n + j];
       crossed += g.M[i * n + j] * g.M[j * n + i];
     }
-  const double signal_loc = (fr_dot(n, g.sum_a, g.sum_a) - g.diagonal_loc) / (P * (P - 1.0));
+  const double steepness = fr_dot(n, g.sum_a, g.sum_a);
+  if (!isfinite(steepness + square + g.square_h + g.square_elbo)) { /* overflow */
+    fr_natural_refuse(state, 0);
+    return FR_OK;
+  }
+  const double signal_loc = (steepness - g.diagonal_loc) / (P * (P - 1.0));
   const double signal_factor = (0.25 * (square + crossed) - g.diagonal_factor) / (P * (P - 1.0));
   const double noise_loc = g.diagonal_loc / (P * P), noise_factor = g.diagonal_factor / (P * P);
   const double noise = noise_loc + noise_factor, *v = state->velocity, *V = v + n;
   const double rate_loc = fmin(c->cap, rate_from(signal_loc, noise_loc)), rate_factor = fmin(c->cap, rate_from(signal_factor, noise_factor));
-  c->elbo = g.elbo / P - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
   natural_gradient(state->d, &g);
   const double slope = inner(state->d, v, V, g.sum_a, g.M), length = inner(state->d, v, V, v, V);
-  c->gap = g.sum_h / (P * (P - 1.0)) + left_along(c, slope, length, length * noise / state->d);
+  const double gap = g.sum_h / (P * (P - 1.0)) + left_along(c, slope, length, length * noise / state->d);
+  c->gap = gap;
   c->gap_se = sqrt(g.square_h) / (P * (P - 1.0));
+  c->elbo = g.elbo / P - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
   c->judged = c->step;
-  if (led_astray(state, spec, &g)) return FR_OK;
-  c->bad = lost > 0.01 ? c->bad + 1.0 : 0.0;
+  const double most = fmax(gap, 0.0) + ERRORS * c->gap_se;
+  const int finite = lost <= 0.01, compared = finite && isfinite(c->score) && c->moves >= APART && most < spec->tol;
+  double more = most < TRIFLE * spec->tol ? 1.0 : INFINITY;
+  if (compared && more > 1.0) {
+    int status = more_left(state, spec, &more, chunk_work(state->d, &g));
+    if (status != FR_OK) return status;
+    if (gap > 0.0 && isfinite(more)) c->gap *= more;
+    if (isfinite(more)) c->gap_se *= more;
+  }
+  /* nothing is evaluated from here on */
+  fr_natural_succeed(state);
+  c->bad = finite ? 0.0 : c->bad + 1.0;
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
+  if (led_astray(state, spec, elbo_error(&g), gap, finite)) return FR_OK;
+  if (finite && more * most < spec->tol) c->phase = FR_NATURAL_CONVERGED;
+  else if (compared) keep(state, elbo_error(&g), gap);
   c->kept = slope < 0.0 || length == 0.0 ? 0.0 : fmin(c->kept + KEPT_STEP, MOST_KEPT);
   move(state, &g, rate_loc, rate_factor);
   c->slope = inner(state->d, v, V, g.sum_a, g.M) - rate_loc * noise_loc - rate_factor * noise_factor; /* less what the noise has with itself */
   c->moves += 1.0;
-  const double most = fmax(c->gap, 0.0) + ERRORS * c->gap_se;
-  if (c->bad == 0.0 && most < TRIFLE * spec->tol) {
-    c->phase = FR_NATURAL_CONVERGED;
-  } else if (c->bad == 0.0 && c->moves >= APART && most < spec->tol) {
-    double gain, se;
-    int status = gained(state, spec, &gain, &se, work);
-    if (status != FR_OK) return status;
-    const double closed = fmax(c->gap_then - c->gap, CLOSED * c->gap_then), more = fmax(1.0, (gain + se) / closed);
-    c->gap *= more;
-    c->gap_se *= more;
-    if (more * most < spec->tol) c->phase = FR_NATURAL_CONVERGED;
-    else keep(state, c->score, c->score_se);
-  }
   if (fmax(signal_loc + signal_factor, 0.0) < HIDDEN * noise) c->pairs = fmin(MOST_PAIRS, floor(1.5 * c->pairs));
   return FR_OK;
 }

@@ -46,3 +46,42 @@ test_that("a run that is led astray goes back to the best guide that it had", {
   expect_identical(part$phases$phase[nrow(part$phases)], "growing batches")
   expect_identical(update(part, progress = FALSE)$state, fits[[1]]$state)
 })
+
+# A density of 201 coordinates that throws, or is as large as numbers go, at one call.
+banana <- function(throws = Inf, overflows = Inf) {
+  calls <- list2env(list(density = 0, gradient = 0, throws = throws, overflows = overflows))
+  density <- function(z) {
+    calls$density <- calls$density + 1
+    if (calls$density == calls$throws) stop("once")
+    -0.5 * sum(z^2) - sum(exp(0.8 * z[-1] - z[1])) + 3 * sum(z) - 3 * z[1]^2
+  }
+  gradient <- function(z) {
+    calls$gradient <- calls$gradient + 1
+    e <- exp(0.8 * z[-1] - z[1])
+    g <- c(sum(e) - 6 * z[1], -0.8 * e) - z + 3
+    if (calls$gradient == calls$overflows) replace(g, 1, 1e200) else g
+  }
+  list(calls = calls, fit = function() fullrank(density, gradient = gradient, init = rep(0, 201), seed = 1, progress = FALSE))
+}
+
+test_that("a run broken off within any batch or comparison goes on to the same bits", {
+  whole <- banana()
+  fit <- whole$fit()
+  expect_identical(fit$status, "converged")
+  n <- whole$calls$density
+  for (at in n - c(1, 500, 4000, 4200, 6000)) {
+    broken <- banana(throws = at)
+    part <- tryCatch(broken$fit(), error = function(e) e$fit)
+    broken$calls$throws <- Inf
+    expect_identical(update(part, progress = FALSE)$state, fit$state, label = sprintf("broken off at call %d of %d", at, n))
+  }
+})
+
+test_that("a gradient that overflows costs its batch, not the run", {
+  whole <- banana()
+  reference <- whole$fit()
+  fit <- banana(overflows = whole$calls$gradient - 500)$fit()
+  expect_identical(fit$status, "converged")
+  expect_gt(fit$state$refused, 0)
+  expect_lt(abs(diff(elbos(list(fit, reference)))), 0.1)
+})
