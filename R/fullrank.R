@@ -33,7 +33,7 @@
 #' @section Memory:
 #' A model matrix is held once: a fit and its program point at the matrix in `data` (of doubles; one of another type is converted). With d latent
 #' coordinates a packed triangle is 4 d^2 bytes. Steps of `sgd()` work on two of them, of `adam()` and `clipped_adam()` on three, beside the
-#' state that they start from and buffers of some d numbers a particle; of `natural()` on dense factors and their frames, about 14 d^2
+#' state that they start from and buffers of some d numbers a particle; of `natural()` on dense factors and their frames, about 20 d^2
 #' numbers. Around the steps R holds the guide's d x d `scale_tril`, and for a moment up to four copies of it.
 #'
 #' @section The verdict:
@@ -152,7 +152,7 @@ fresh_state <- function(g, optimizer) {
   if (optimizer$name != "natural") return(c(list(theta = theta), fresh_counters()))
   d <- length(g$loc)
   # dense factors, frames and the Hessian of its start, their copies and their workspace
-  check_size(d, 8 * (14 * d^2 + 1000 * d), "\n  optimizer = adam() needs about a quarter of that.")
+  check_size(d, 8 * (20 * d^2 + 1000 * d), "\n  optimizer = adam() needs about a sixth of that.")
   .Call(fullrank_natural_start, theta, d)
 }
 

@@ -353,7 +353,7 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   c->gap_se = sqrt(g.square_h) / (P * (P - 1.0));
   c->elbo = g.elbo / P - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
   c->judged = c->step;
-  const double most = fmax(gap, 0.0) + ERRORS * c->gap_se;
+  const double most = fmax(gap, 0.0) + ERRORS * c->gap_se, elbo_se = elbo_error(&g);
   const int finite = lost <= 0.01, compared = finite && isfinite(c->score) && c->moves >= APART && most < spec->tol;
   double more = most < TRIFLE * spec->tol ? 1.0 : INFINITY;
   if (compared && more > 1.0) {
@@ -366,9 +366,9 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   fr_natural_succeed(state);
   c->bad = finite ? 0.0 : c->bad + 1.0;
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
-  if (led_astray(state, spec, elbo_error(&g), gap, finite)) return FR_OK;
+  if (led_astray(state, spec, elbo_se, gap, finite)) return FR_OK;
   if (finite && more * most < spec->tol) c->phase = FR_NATURAL_CONVERGED;
-  else if (compared) keep(state, elbo_error(&g), gap);
+  else if (compared) keep(state, elbo_se, gap);
   c->kept = slope < 0.0 || length == 0.0 ? 0.0 : fmin(c->kept + KEPT_STEP, MOST_KEPT);
   move(state, &g, rate_loc, rate_factor);
   c->slope = inner(state->d, v, V, g.sum_a, g.M) - rate_loc * noise_loc - rate_factor * noise_factor; /* less what the noise has with itself */
