@@ -24,6 +24,17 @@ test_that("a guide that fits well is not asked where else it might be", {
   expect_lte(c(fit$phases$step, fit$steps)[looked + 1L] - fit$phases$step[looked], 1) # the look at the log weights alone
 })
 
+test_that("a climb that comes to the guide's own bulk is called back", {
+  heavy <- model({
+    x ~ student_t(3, 0, 1, dim = 6)
+  })
+  for (seed in 1:4) {
+    fit <- fullrank(heavy, seed = seed, progress = FALSE)
+    looked <- which(fit$phases$phase == "other starts")
+    expect_lt(c(fit$phases$step, fit$steps)[looked + 1L] - fit$phases$step[looked], 30) # five climbs to their ends are 56 to 60
+  }
+})
+
 # Hare and lynx in thousands of pelts, Hudson's Bay Company (Howard 2009). Priors, and posterior means and sds by Stan: Carpenter (2018),
 # Predator-prey population dynamics: the Lotka-Volterra model in Stan.
 test_that("hares and lynxes: most climbs end in a mode that is 34 nats worse", {
