@@ -99,7 +99,8 @@ const fr_dist fr_dist_bernoulli = {
 };
 
 /* ---- bernoulli_logit(logit) ----
- * With s the logit of what happened: log density min(s, 0) - log1p(exp(-|s|)), derivative 1 - sigmoid(s). */
+ * With s the logit of what happened: log density min(s, 0) - log1p(exp(-|s|)), derivative 1 - sigmoid(s). On lanes the exp, that of
+ * the logit too, is prepared. */
 
 FR_INLINE double bernoulli_logit_eval(const double *v, const double *k, unsigned need, double *d)
 {
@@ -111,18 +112,23 @@ FR_INLINE double bernoulli_logit_eval(const double *v, const double *k, unsigned
   return (s < 0.0 ? s : 0.0) - log1p(e);
 }
 
+FR_INLINE void bernoulli_logit_prep(const double *v, unsigned which, unsigned need, double *k)
+{
+  (void)need;
+  if (which & FR_V(1)) k[0] = fr_lane_softplus_exp(v[1]);
+}
+
 FR_INLINE double bernoulli_logit_lanes(const double *v, const double *k, double *d, uint64_t *odd)
 {
   double sign = 2.0 * v[0] - 1.0, softplus, other;
-  (void)k;
-  fr_lane_softplus(-sign * v[1], &softplus, &other);
+  fr_lane_softplus_of(-sign * v[1], k[0], &softplus, &other);
   *odd = fr_mask_not_zero(v[0] * (v[0] - 1.0));
   d[0] = 0.0;
   d[1] = sign * other;
   return -softplus;
 }
 
-FR_ROWS_LANES_PLAIN(bernoulli_logit, 1)
+FR_ROWS_LANES(bernoulli_logit, 1, 1, FR_V(1))
 
 FR_SAMPLE(bernoulli_logit)
 {
@@ -311,17 +317,22 @@ FR_INLINE double poisson_log_eval(const double *v, const double *k, unsigned nee
   return fr_poisson_kernel(y, rate, v[1]);
 }
 
+FR_INLINE void poisson_log_prep(const double *v, unsigned which, unsigned need, double *k)
+{
+  (void)need;
+  if (which & FR_V(1)) k[0] = fr_lane_exp_normal(v[1]);
+}
+
 FR_INLINE double poisson_log_lanes(const double *v, const double *k, double *d, uint64_t *odd)
 {
-  double y = v[0], rate = fr_lane_exp_normal(v[1]);
-  (void)k;
+  double y = v[0], rate = k[0];
   *odd = fr_mask_no_count(y, FR_SADDLE_COUNT) | fr_mask_above(fabs(v[1]), FR_LOGIT_LANES);
   d[0] = 0.0;
   d[1] = y - rate;
   return y * v[1] - rate;
 }
 
-FR_ROWS_LANES_PLAIN(poisson_log, 1)
+FR_ROWS_LANES(poisson_log, 1, 1, FR_V(1))
 
 FR_SAMPLE(poisson_log)
 {

@@ -116,13 +116,13 @@ FR_INLINE double fr_sum_lanes(const double *x)
     if ((f)->nk > 6) (kl)[6] = (k)[6][l];     \
     if ((f)->nk > 7) (kl)[7] = (k)[7][l];     \
   } while (0)
-#define FR_PUT_PARTIALS(f, dl, l, d)          \
+#define FR_PUT_PARTIALS(f, dl, l, d, b)       \
   do {                                        \
-    (d)[0][l] = (dl)[0];                      \
-    if ((f)->nv > 1) (d)[1][l] = (dl)[1];     \
-    if ((f)->nv > 2) (d)[2][l] = (dl)[2];     \
-    if ((f)->nv > 3) (d)[3][l] = (dl)[3];     \
-    if ((f)->nv > 4) (d)[4][l] = (dl)[4];     \
+    (d)[0][b][l] = (dl)[0];                   \
+    if ((f)->nv > 1) (d)[1][b][l] = (dl)[1];  \
+    if ((f)->nv > 2) (d)[2][b][l] = (dl)[2];  \
+    if ((f)->nv > 3) (d)[3][b][l] = (dl)[3];  \
+    if ((f)->nv > 4) (d)[4][b][l] = (dl)[4];  \
   } while (0)
 
 /* k of all lanes from v; with `one` the lanes are alike, and the first is computed for all. */
@@ -140,7 +140,7 @@ FR_INLINE void fr_prep_block(const fr_density *f, unsigned which, unsigned need,
       for (int l = 1; l < FR_LANES; l++) k[j][l] = k[j][0];
 }
 
-/* The same on vectors; `which` is a constant. Values are copied by hand: see fr_eval_block. */
+/* The same on vectors; `which` is a constant. Values are copied by hand: see FR_TAKE_LANE. */
 FR_INLINE void fr_prep_lanes(const fr_density *f, const unsigned which, const double *const *v, double (*k)[FR_LANES])
 {
   for (int l = 0; l < FR_LANES; l++) {
@@ -169,36 +169,120 @@ FR_INLINE void fr_prep(const fr_density *f, unsigned which, unsigned need, int a
   else fr_prep_lanes(f, second, v, k);
 }
 
-/* One block: log densities and partials. */
-FR_INLINE void fr_eval_block(const fr_density *f, unsigned need, const double *const *v, double (*k)[FR_LANES], double *lp,
-                             double (*d)[FR_LANES])
+/* Blocks are done a strip at a time, and each of a strip's passes does one thing to all of them: an evaluation is a chain of products that wait
+ * for one another, and with nothing but chains in the loop the processor has several of them under way. */
+#define FR_STRIP 8
+
+typedef struct {
+  int blocks, last;                             /* blocks here, lanes of the last of them; the others are whole */
+  const double *v[FR_ROWS_MAX_V];               /* an operand of the first block ... */
+  long step[FR_ROWS_MAX_V];                     /* ... and how far on the next one's is */
+  double own[FR_ROWS_MAX_V][FR_STRIP][FR_LANES];
+} fr_strip;
+
+/* Prepared quantities and results are apart from the operands, so that the compiler sees that a store changes none of these. */
+typedef struct {
+  int step;                                     /* 1, or 0 where all blocks have k[0] */
+  double k[FR_STRIP][FR_ROWS_MAX_K][FR_LANES];
+} fr_prepared;
+
+typedef struct {
+  double lp[FR_STRIP][FR_LANES], d[FR_ROWS_MAX_V][FR_STRIP][FR_LANES];
+  uint64_t odd[FR_STRIP][FR_LANES];
+} fr_results;
+
+/* Lanes of block b. */
+FR_INLINE int fr_strip_lanes(const fr_strip *t, int b) { return b == t->blocks - 1 ? t->last : FR_LANES; }
+
+/* v = block b's operands */
+FR_INLINE void fr_strip_operands(const fr_strip *t, int nv, int b, const double **v)
 {
-  uint64_t odd[FR_LANES] = {0}, any = 0;
-  for (int l = 0; l < FR_LANES; l++) {
-    double vl[5], kl[8], dl[5];
-    FR_TAKE_LANE(f, v, k, l, vl, kl);
-    lp[l] = f->lanes ? f->lanes(vl, kl, dl, &odd[l]) : f->eval(vl, kl, need, dl);
-    FR_PUT_PARTIALS(f, dl, l, d);
+  FR_EACH_OPERAND
+  for (int j = 0; j < nv; j++) v[j] = t->v[j] + b * t->step[j];
+}
+
+/* Operand j of the blocks from `block` on: in place where it can be. */
+FR_INLINE void fr_strip_take(fr_strip *t, int j, const fr_column *c, long block)
+{
+  t->v[j] = c->v + block * c->step;
+  t->step[j] = c->step;
+  if (!c->spread && t->last == FR_LANES) return;
+  for (int b = 0; b < t->blocks; b++) {
+    const int m = fr_strip_lanes(t, b);
+    if (fr_block(c, block + b, m, t->own[j][b]) != t->own[j][b]) memcpy(t->own[j][b], c->v + (block + b) * c->step, sizeof t->own[j][b]);
   }
-  if (!f->lanes) return;
-  for (int l = 0; l < FR_LANES; l++) any |= odd[l];
+  t->v[j] = t->own[j][0];
+  t->step[j] = FR_LANES;
+}
+
+/* The lanes that `lanes` left, by eval. */
+FR_INLINE void fr_strip_odd(const fr_density *f, unsigned need, const fr_strip *t, const fr_prepared *p, fr_results *out)
+{
+  const uint64_t (*odd)[FR_LANES] = out->odd;
+  uint64_t of_lane[FR_LANES] = {0}, any = 0;
+  if (t->blocks == FR_STRIP)
+    for (int l = 0; l < FR_LANES; l++)
+      of_lane[l] = odd[0][l] | odd[1][l] | odd[2][l] | odd[3][l] | odd[4][l] | odd[5][l] | odd[6][l] | odd[7][l];
+  else
+    for (int b = 0; b < t->blocks; b++)
+      for (int l = 0; l < FR_LANES; l++) of_lane[l] |= odd[b][l];
+  for (int l = 0; l < FR_LANES; l++) any |= of_lane[l];
   if (!(any >> 63)) return;
-  for (int l = 0; l < FR_LANES; l++) {
-    double vl[5], kl[8], dl[5];
-    if (!(odd[l] >> 63)) continue;
-    FR_TAKE_LANE(f, v, k, l, vl, kl);
-    lp[l] = f->eval(vl, kl, need, dl);
-    FR_PUT_PARTIALS(f, dl, l, d);
+  for (int b = 0; b < t->blocks; b++) {
+    const double *v[FR_ROWS_MAX_V];
+    fr_strip_operands(t, f->nv, b, v);
+    for (int l = 0; l < FR_LANES; l++) {
+      double vl[5], kl[8], dl[5];
+      if (!(out->odd[b][l] >> 63)) continue;
+      FR_TAKE_LANE(f, v, p->k[b * p->step], l, vl, kl);
+      out->lp[b][l] = f->eval(vl, kl, need, dl);
+      FR_PUT_PARTIALS(f, dl, l, out->d, b);
+    }
   }
+}
+
+/* Log densities and partials of a strip. */
+FR_INLINE void fr_strip_eval(const fr_density *f, unsigned need, const fr_strip *t, const fr_prepared *p, fr_results *out)
+{
+  for (int b = 0; b < t->blocks; b++) {
+    const double *v[FR_ROWS_MAX_V];
+    const double (*k)[FR_LANES] = p->k[b * p->step];
+    fr_strip_operands(t, f->nv, b, v);
+    for (int l = 0; l < FR_LANES; l++) {
+      double vl[5], kl[8], dl[5];
+      uint64_t odd_l = 0;
+      FR_TAKE_LANE(f, v, k, l, vl, kl);
+      out->lp[b][l] = f->lanes ? f->lanes(vl, kl, dl, &odd_l) : f->eval(vl, kl, need, dl);
+      if (f->lanes) out->odd[b][l] = odd_l;
+      FR_PUT_PARTIALS(f, dl, l, out->d, b);
+    }
+  }
+  if (f->lanes) fr_strip_odd(f, need, t, p, out);
 }
 
 /* Partials times the adjoint of each lane's log density; a lane that nothing depends on adds nothing, be its
  * partials infinite or not. */
-FR_INLINE void fr_scale_block(int nv, const double *bar, double (*d)[FR_LANES])
+FR_INLINE void fr_strip_scale(int nv, const fr_column *bar, long block, const fr_strip *t, fr_results *out)
 {
-  FR_EACH_OPERAND
-  for (int j = 0; j < nv; j++)
-    for (int l = 0; l < FR_LANES; l++) d[j][l] = bar[l] == 0.0 ? 0.0 : bar[l] * d[j][l];
+  for (int b = 0; b < t->blocks; b++) {
+    _Alignas(FR_ALIGN) double own[FR_LANES];
+    const double *w = fr_block(bar, block + b, fr_strip_lanes(t, b), own);
+    FR_EACH_OPERAND
+    for (int j = 0; j < nv; j++)
+      for (int l = 0; l < FR_LANES; l++) out->d[j][b][l] = w[l] == 0.0 ? 0.0 : w[l] * out->d[j][b][l];
+  }
+}
+
+/* sum += the blocks of x in their order. Those of a full strip in one expression: a sum that is stored and loaded again for each would wait for
+ * its own stores. */
+FR_INLINE void fr_strip_add(const fr_strip *t, double (*x)[FR_LANES], double *sum)
+{
+  if (t->blocks == FR_STRIP && t->last == FR_LANES) {
+    for (int l = 0; l < FR_LANES; l++)
+      sum[l] = sum[l] + x[0][l] + x[1][l] + x[2][l] + x[3][l] + x[4][l] + x[5][l] + x[6][l] + x[7][l];
+    return;
+  }
+  for (int b = 0; b < t->blocks; b++) fr_add_block(fr_strip_lanes(t, b), x[b], sum);
 }
 
 /* All blocks of the column of lanes that starts at particle s. */
@@ -208,46 +292,61 @@ FR_INLINE void fr_rows_column(const fr_rows *call, long s, const fr_density *f, 
   const int W = call->W;
   const long blocks = W == 1 ? (call->rows + FR_LANES - 1) / FR_LANES : call->rows;
   const int last = W == 1 ? (int)(call->rows - (blocks - 1) * FR_LANES) : FR_LANES;
-  const double *v[FR_ROWS_MAX_V];
-  _Alignas(FR_ALIGN) double own[FR_ROWS_MAX_V][FR_LANES], d[FR_ROWS_MAX_V][FR_LANES], acc[FR_ROWS_MAX_V][FR_LANES];
-  _Alignas(FR_ALIGN) double k[FR_ROWS_MAX_K][FR_LANES], lp[FR_LANES], sum[FR_LANES] = {0.0};
+  _Alignas(FR_ALIGN) fr_strip t;
+  _Alignas(FR_ALIGN) fr_prepared p;
+  _Alignas(FR_ALIGN) fr_results r;
+  _Alignas(FR_ALIGN) double fixed_v[FR_ROWS_MAX_V][FR_LANES], acc[FR_ROWS_MAX_V][FR_LANES], sum[FR_LANES] = {0.0};
   fr_column c[FR_ROWS_MAX_V], bar = {NULL, NULL, W == 1 ? FR_LANES : W, 0, 0};
   unsigned fixed = 0, vary = 0;
   int alike = 1;
 
-  memset(k, 0, sizeof k);
   FR_EACH_OPERAND
   for (int j = 0; j < nv; j++) {
     c[j] = fr_column_of(&call->v[j], W, s);
-    v[j] = fr_block(&c[j], 0, blocks == 1 ? last : FR_LANES, own[j]);
     for (int l = 0; l < FR_LANES; l++) acc[j][l] = 0.0;
+    t.v[j] = fr_block(&c[j], 0, blocks == 1 ? last : FR_LANES, fixed_v[j]);
+    t.step[j] = 0;
     if (j == 0) continue;
     if (c[j].fixed) fixed |= FR_V(j);
     else vary |= FR_V(j);
     if (c[j].fixed && !c[j].spread) alike = 0;
   }
   if (call->out_bar) bar.v = call->out_bar + s;
-  if (fixed) fr_prep(f, fixed, need, alike, v, k);
+  p.step = (vary & f->uses) != 0;
+  if (f->nk > 0) {
+    for (int j = 0; j < f->nk; j++)
+      for (int l = 0; l < FR_LANES; l++) p.k[0][j][l] = 0.0;
+    if (fixed) fr_prep(f, fixed, need, alike, t.v, p.k[0]);
+    for (int b = 1; p.step && b < FR_STRIP && b < blocks; b++) memcpy(p.k[b], p.k[0], sizeof p.k[0]);
+  }
 
-  for (long b = 0; b < blocks; b++) {
-    const int m = b == blocks - 1 ? last : FR_LANES;
+  for (long block = 0; block < blocks; block += FR_STRIP) {
+    t.blocks = blocks - block < FR_STRIP ? (int)(blocks - block) : FR_STRIP;
+    t.last = block + t.blocks == blocks ? last : FR_LANES;
     FR_EACH_OPERAND
     for (int j = 0; j < nv; j++)
-      if (!c[j].fixed) v[j] = fr_block(&c[j], b, m, own[j]);
-    if (vary) fr_prep(f, vary, need, 0, v, k);
-    fr_eval_block(f, need, v, k, lp, d);
+      if (!c[j].fixed) fr_strip_take(&t, j, &c[j], block);
+    for (int b = 0; p.step && b < t.blocks; b++) {
+      const double *v[FR_ROWS_MAX_V];
+      fr_strip_operands(&t, nv, b, v);
+      fr_prep(f, vary, need, 0, v, p.k[b]);
+    }
+    fr_strip_eval(f, need, &t, &p, &r);
     if (need & FR_NEED_PARTIALS) {
-      if (bar.v) {
-        _Alignas(FR_ALIGN) double w[FR_LANES];
-        fr_scale_block(nv, fr_block(&bar, b, m, w), d);
-      }
+      if (bar.v) fr_strip_scale(nv, &bar, block, &t, &r);
       FR_EACH_OPERAND
-      for (int j = 0; j < nv; j++)
-        if (need & FR_V(j)) fr_add_block(m, d[j], c[j].fixed ? acc[j] : c[j].a + b * c[j].step);
+      for (int j = 0; j < nv; j++) {
+        if (!(need & FR_V(j))) continue;
+        if (c[j].fixed) fr_strip_add(&t, r.d[j], acc[j]);
+        else
+          for (int b = 0; b < t.blocks; b++) fr_add_block(fr_strip_lanes(&t, b), r.d[j][b], c[j].a + (block + b) * c[j].step);
+      }
     }
     if (call->out_bar) continue;
-    if (!call->out) fr_add_block(m, lp, sum);
-    else memcpy(call->out + s + b * bar.step, lp, (size_t)m * sizeof(double));
+    if (!call->out) fr_strip_add(&t, r.lp, sum);
+    else
+      for (int b = 0; b < t.blocks; b++)
+        memcpy(call->out + s + (block + b) * bar.step, r.lp[b], (size_t)fr_strip_lanes(&t, b) * sizeof(double));
   }
 
   if (!call->out && !call->out_bar) {

@@ -44,24 +44,47 @@ FR_FN_INLINE void FR_NAME(forward_vecs)(const int vecs, long rows, const double 
   for (; i < rows; i++) FR_NAME(forward_rows)(1, vecs, x + i, ld, p, b, y + i * FR_LANES);
 }
 
+/* The columns of a tile are taken some at a time for LINE rows: the rows of bar that they share stay in registers where there are enough, and a
+ * column's address is made once for all of them. */
+#define TOGETHER (FR_VL == 8 ? 8 : 16)
+
 FR_FN_INLINE void FR_NAME(reverse_columns)(const int columns, const int vecs, const double *x, size_t ld, long rows, const double *bar, double *b_bar)
 {
   fr_vec sum[16];
   FR_UNROLL
   for (int i = 0; i < columns * vecs; i++) sum[i] = (fr_vec){0};
-  for (long i = 0; i < rows; i += LINE) {
+  long i = 0;
+  for (; i + LINE <= rows; i += LINE, x += LINE, bar += LINE * FR_LANES) {
+    const double *column[16];
     FR_UNROLL
-    for (int c = 0; c < columns; c++) __builtin_prefetch(x + (size_t)c * ld + rows, 0, 2);
-    for (long end = i + LINE < rows ? LINE : rows - i; end > 0; end--, bar += FR_LANES, x++) {
-      fr_vec at[ALL_VECS];
+    for (int first = 0; first < columns; first += TOGETHER) {
+      const int end = first + TOGETHER < columns ? first + TOGETHER : columns;
       FR_UNROLL
-      for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(bar + v * FR_VL);
-      FR_UNROLL
-      for (int c = 0; c < columns; c++) {
-        const fr_vec entry = FR_SPLAT(x[(size_t)c * ld]);
-        FR_UNROLL
-        for (int v = 0; v < vecs; v++) sum[c * vecs + v] = fr_fma(entry, at[v], sum[c * vecs + v]);
+      for (int c = first; c < end; c++) {
+        column[c] = c == 0 ? x : column[c - 1] + ld;
+        FR_OPAQUE(column[c]);
+        __builtin_prefetch(column[c] + rows, 0, 2);
       }
+      FR_UNROLL
+      for (int r = 0; r < LINE; r++) {
+        fr_vec at[ALL_VECS];
+        FR_UNROLL
+        for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(bar + r * FR_LANES + v * FR_VL);
+        FR_UNROLL
+        for (int c = first; c < end; c++) {
+          const fr_vec entry = FR_SPLAT(column[c][r]);
+          FR_UNROLL
+          for (int v = 0; v < vecs; v++) sum[c * vecs + v] = fr_fma(entry, at[v], sum[c * vecs + v]);
+        }
+      }
+    }
+  }
+  for (; i < rows; i++, x++, bar += FR_LANES) {
+    FR_UNROLL
+    for (int c = 0; c < columns; c++) {
+      const fr_vec entry = FR_SPLAT(x[(size_t)c * ld]);
+      FR_UNROLL
+      for (int v = 0; v < vecs; v++) sum[c * vecs + v] = fr_fma(entry, FR_LOAD(bar + v * FR_VL), sum[c * vecs + v]);
     }
   }
   FR_UNROLL
@@ -73,11 +96,15 @@ FR_FN_INLINE void FR_NAME(reverse_columns)(const int columns, const int vecs, co
 
 FR_FN_INLINE void FR_NAME(reverse_vecs)(const int vecs, long rows, const double *x, size_t ld, int p, const double *bar, double *b_bar)
 {
+#define REVERSE(columns) \
+  for (; k + (columns) <= p; k += (columns)) FR_NAME(reverse_columns)(columns, vecs, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES)
   int k = 0;
-  for (; k + TILE_ROWS(vecs) <= p; k += TILE_ROWS(vecs))
-    FR_NAME(reverse_columns)(TILE_ROWS(vecs), vecs, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
-  for (; k + 2 <= p; k += 2) FR_NAME(reverse_columns)(2, vecs, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
-  if (k < p) FR_NAME(reverse_columns)(1, vecs, x + (size_t)k * ld, ld, rows, bar, b_bar + k * FR_LANES);
+  REVERSE(TILE_ROWS(vecs));
+  if (TILE_ROWS(vecs) > 8) REVERSE(8);
+  REVERSE(4);
+  REVERSE(2);
+  REVERSE(1);
+#undef REVERSE
 }
 
 FR_FN void FR_NAME(forward_lanes)(long rows, const double *x, size_t ld, int p, const double *b, double *y)
@@ -113,18 +140,17 @@ FR_FN void FR_NAME(reverse_half)(long rows, const double *x, size_t ld, int p, c
 /* Vectors of rows, or columns, of a tile: its sums are held in registers, and are enough not to wait for one another. */
 #define FEW_TILE(particles) ((particles) == 1 ? 8 : (particles) == 2 && FR_VL < 8 ? 4 : (particles) == 2 ? 8 : FR_VL == 8 ? 4 : 2)
 
-/* `vecs` vectors of rows from row i on while the columns go by */
-FR_FN_INLINE void FR_NAME(forward_few_tile)(const int vecs, const int particles, long i, const double *x, size_t ld, int p, const double *const *b,
-                                            double *const *y)
+/* `vecs` vectors of rows from row i on while columns from k to `end` - 1 go by */
+FR_FN_INLINE void FR_NAME(forward_few_columns)(const int vecs, const int particles, const int ahead, long rows, const double *x, size_t ld, int k, int end,
+                                               const double *const *b, fr_vec *sum)
 {
-  fr_vec sum[16];
-  FR_UNROLL
-  for (int q = 0; q < vecs * particles; q++) sum[q] = (fr_vec){0};
-  x += i;
-  for (int k = 0; k < p; k++, x += ld) {
+  for (x += (size_t)k * ld; k < end; k++, x += ld) {
     fr_vec at[8];
     FR_UNROLL
-    for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(x + v * FR_VL);
+    for (int v = 0; v < vecs; v++) {
+      at[v] = FR_LOAD(x + v * FR_VL);
+      if (ahead && v * FR_VL % LINE == 0) __builtin_prefetch(x + v * FR_VL + rows, 0, 2);
+    }
     FR_UNROLL
     for (int s = 0; s < particles; s++) {
       const fr_vec coefficient = FR_SPLAT(b[s][k]);
@@ -132,6 +158,16 @@ FR_FN_INLINE void FR_NAME(forward_few_tile)(const int vecs, const int particles,
       for (int v = 0; v < vecs; v++) sum[s * vecs + v] = fr_fma(at[v], coefficient, sum[s * vecs + v]);
     }
   }
+}
+
+FR_FN_INLINE void FR_NAME(forward_few_tile)(const int vecs, const int particles, long i, long rows, const double *x, size_t ld, int p,
+                                            const double *const *b, double *const *y)
+{
+  fr_vec sum[16];
+  FR_UNROLL
+  for (int q = 0; q < vecs * particles; q++) sum[q] = (fr_vec){0};
+  FR_NAME(forward_few_columns)(vecs, particles, 1, rows, x + i, ld, 0, p / 2, b, sum);
+  FR_NAME(forward_few_columns)(vecs, particles, 0, rows, x + i, ld, p / 2, p, b, sum);
   FR_UNROLL
   for (int s = 0; s < particles; s++)
     FR_UNROLL
@@ -142,9 +178,9 @@ FR_FN_INLINE void FR_NAME(forward_few_of)(const int particles, long rows, const 
 {
   const int vecs = FEW_TILE(particles);
   long i = 0;
-  for (; i + vecs * FR_VL <= rows; i += vecs * FR_VL) FR_NAME(forward_few_tile)(vecs, particles, i, x, ld, p, b, y);
-  for (; i + 2 * FR_VL <= rows; i += 2 * FR_VL) FR_NAME(forward_few_tile)(2, particles, i, x, ld, p, b, y);
-  for (; i + FR_VL <= rows; i += FR_VL) FR_NAME(forward_few_tile)(1, particles, i, x, ld, p, b, y);
+  for (; i + vecs * FR_VL <= rows; i += vecs * FR_VL) FR_NAME(forward_few_tile)(vecs, particles, i, rows, x, ld, p, b, y);
+  for (; i + 2 * FR_VL <= rows; i += 2 * FR_VL) FR_NAME(forward_few_tile)(2, particles, i, rows, x, ld, p, b, y);
+  for (; i + FR_VL <= rows; i += FR_VL) FR_NAME(forward_few_tile)(1, particles, i, rows, x, ld, p, b, y);
   for (; i < rows; i++)
     for (int s = 0; s < particles; s++) {
       double sum = 0.0;
@@ -154,7 +190,7 @@ FR_FN_INLINE void FR_NAME(forward_few_of)(const int particles, long rows, const 
 }
 
 /* dot products of `columns` columns from column k on with y_bar */
-FR_FN_INLINE void FR_NAME(reverse_few_tile)(const int columns, const int particles, int k, const double *x, size_t ld, long rows,
+FR_FN_INLINE void FR_NAME(reverse_few_tile)(const int columns, const int particles, const int ahead, int k, const double *x, size_t ld, long rows,
                                             const double *const *bar, double *const *b_bar)
 {
   fr_vec sum[16 + 8];
@@ -166,7 +202,7 @@ FR_FN_INLINE void FR_NAME(reverse_few_tile)(const int columns, const int particl
   long i = 0;
   for (; i + FR_VL <= rows; i += FR_VL) {
     fr_vec at[4];
-    if (FR_VL == LINE || i % LINE == 0) {
+    if (ahead && (FR_VL == LINE || i % LINE == 0)) {
       FR_UNROLL
       for (int c = 0; c < columns; c++) __builtin_prefetch(x + (size_t)c * ld + (size_t)(i + rows), 0, 2);
     }
@@ -193,9 +229,10 @@ FR_FN_INLINE void FR_NAME(reverse_few_of)(const int particles, long rows, const 
 {
   const int columns = FEW_TILE(particles);
   int k = 0;
-  for (; k + columns <= p; k += columns) FR_NAME(reverse_few_tile)(columns, particles, k, x, ld, rows, bar, b_bar);
-  for (; columns > 4 && k + 4 <= p; k += 4) FR_NAME(reverse_few_tile)(4, particles, k, x, ld, rows, bar, b_bar);
-  for (; k < p; k++) FR_NAME(reverse_few_tile)(1, particles, k, x, ld, rows, bar, b_bar);
+  for (; k + columns <= p / 2; k += columns) FR_NAME(reverse_few_tile)(columns, particles, 0, k, x, ld, rows, bar, b_bar);
+  for (; k + columns <= p; k += columns) FR_NAME(reverse_few_tile)(columns, particles, 1, k, x, ld, rows, bar, b_bar);
+  for (; columns > 4 && k + 4 <= p; k += 4) FR_NAME(reverse_few_tile)(4, particles, 1, k, x, ld, rows, bar, b_bar);
+  for (; k < p; k++) FR_NAME(reverse_few_tile)(1, particles, 1, k, x, ld, rows, bar, b_bar);
 }
 
 FR_FN void FR_NAME(forward_few)(int particles, long rows, const double *x, size_t ld, int p, const double *const *b, double *const *y)
@@ -222,4 +259,5 @@ FR_FN void FR_NAME(reverse_few)(int particles, long rows, const double *x, size_
 #undef ALL_VECS
 #undef HALF_VECS
 #undef LINE
+#undef TOGETHER
 #undef FEW_TILE

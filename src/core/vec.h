@@ -41,6 +41,9 @@ FR_DEFINE_VEC(avx512, 64)
 #define FR_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* A pointer that the compiler knows nothing of: what is read near it is addressed from it, not from sums of its own that registers do not hold. */
+#define FR_OPAQUE(p) __asm__("" : "+r"(p))
+
 #define FR_OF(set) FR_TARGET_##set static inline __attribute__((always_inline, unused))
 
 /* ---- baseline ---- */

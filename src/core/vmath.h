@@ -164,19 +164,28 @@ FR_INLINE double fr_lane_log1p(double x)
 
 /* ---- softplus and sigmoid ---- */
 
+/* exp(-|x|), from which both come: alone, since it and what follows are each a long chain (fr_strip in dist_rows.h) */
+FR_INLINE double fr_lane_softplus_exp(double x)
+{
+  double a = fr_from_bits(fr_bits(x) & FR_BITS_ABS);
+  return fr_lane_exp_below_1(fr_pick(fr_mask_negative(746.0 - a), -746.0, -a));
+}
+
 /* *softplus = log(1 + exp(x)), *sigmoid = 1 / (1 + exp(-x)), from u = exp(-|x|), with one division for both.
  * log(1 + u) is that of (1 + s) / (1 - s), for u above sqrt(2) - 1 after a factor 2 is taken out. NaN gives NaN. */
-FR_INLINE void fr_lane_softplus(double x, double *softplus, double *sigmoid)
+FR_INLINE void fr_lane_softplus_of(double x, double u, double *softplus, double *sigmoid)
 {
-  uint64_t negative = fr_mask_negative(x);
-  double a = fr_from_bits(fr_bits(x) & FR_BITS_ABS);
-  double u = fr_lane_exp_below_1(fr_pick(fr_mask_negative(746.0 - a), -746.0, -a));
-  uint64_t large = fr_mask_negative(0.41421356237309503 - u);
+  uint64_t negative = fr_mask_negative(x), large = fr_mask_negative(0.41421356237309503 - u);
   double above = fr_pick(large, u - 1.0, u), below = fr_pick(large, u + 3.0, u + 2.0), w = u + 1.0;
   double inverse = 1.0 / (below * w), s = above * (inverse * w), one_w = inverse * below;
   double l = (2.0 * s + s * fr_log_series(s * s)) + fr_from_bits(fr_bits(FR_LN_2) & large);
   *softplus = l + fr_from_bits(fr_bits(x) & (~negative | fr_mask_nan(x)));
   *sigmoid = fr_pick(negative, u * one_w, one_w) + fr_from_bits(fr_bits(x) & fr_mask_nan(x));
+}
+
+FR_INLINE void fr_lane_softplus(double x, double *softplus, double *sigmoid)
+{
+  fr_lane_softplus_of(x, fr_lane_softplus_exp(x), softplus, sigmoid);
 }
 
 FR_INLINE double fr_lane_softplus_only(double x)
