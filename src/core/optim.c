@@ -52,6 +52,14 @@ void fr_optimizer_apply(const fr_update *update, size_t n, const double *gradien
   }
 }
 
+int fr_optimizer_takes_outer(const fr_update *update) { return update->code != FR_SGD; }
+
+void fr_optimizer_apply_outer(const fr_update *update, int n, const double *a, size_t columns, size_t ld, const double *b, double *parameter, double *m1,
+                              double *m2)
+{
+  FR_CALL_ISA(adam_outer, (update, n, a, columns, ld, b, parameter, m1, m2));
+}
+
 void fr_optimizer_undo(const fr_update *update, size_t n, double *parameter, const double *m1, const double *m2)
 {
   for (size_t i = 0; i < n; i++) {

@@ -31,6 +31,12 @@ typedef struct {
 fr_update fr_optimizer_prepare(const fr_optimizer *opt, uint64_t step);
 void fr_optimizer_apply(const fr_update *update, size_t n, const double *gradient, double *parameter, double *m1, double *m2);
 
+/* Of Adam and clipped Adam: the same for a block of columns of 8 parameters, whose gradient is that of column j: the sum over k < n of
+ * a[k * 8 + i] b[j * ld + k]. It is never stored: an update waits for memory, and meanwhile such sums cost nothing. */
+int fr_optimizer_takes_outer(const fr_update *update);
+void fr_optimizer_apply_outer(const fr_update *update, int n, const double *a, size_t columns, size_t ld, const double *b, double *parameter, double *m1,
+                              double *m2);
+
 /* Takes the latest update of a block back, to rounding: of an optimiser that keeps buffers, which hold what it moved. */
 void fr_optimizer_undo(const fr_update *update, size_t n, double *parameter, const double *m1, const double *m2);
 

@@ -72,19 +72,27 @@ static double *part(double *x, size_t at) { return x ? x + at : NULL; }
 static void apply_update(fr_svi *state, fr_svi_run_spec *spec, double *gradient, const fr_outer *outer)
 {
   const size_t d = (size_t)state->d;
-  double strip[PART * FR_LANES];
+  const double weight = -1.0 / outer->particles;
+  double strip[PART * FR_LANES], turned[FR_TRIL_TURNED * FR_LANES];
   fr_optimizer opt = spec->optimizer;
   opt.lr *= state->lr_factor;
   spec->lr = opt.lr;
   const fr_update update = fr_optimizer_prepare(&opt, (uint64_t)state->update);
   for (size_t i = 0; i < 2 * d; i++) gradient[i] = -gradient[i];
   fr_optimizer_apply(&update, 2 * d, gradient, state->theta, state->m1, state->m2);
-  for (size_t I = 0; I < fr_tril_panels(d); I++)
-    for (size_t j = 0, all = fr_tril_columns(d, I); j < all; j += PART) {
-      const size_t columns = all - j < PART ? all - j : PART, at = 2 * d + fr_tril_offset(I) + j * FR_LANES;
-      fr_tril_outer_part(state->d, -1.0 / outer->particles, outer->particles, outer->ld, outer->g, outer->eps, I, j, columns, strip);
+  const int at_once = fr_optimizer_takes_outer(&update) && outer->particles <= FR_TRIL_TURNED;
+  for (size_t I = 0; I < fr_tril_panels(d); I++) {
+    const size_t panel = 2 * d + fr_tril_offset(I), full = at_once ? fr_tril_full_columns(d, I) : 0;
+    if (full > 0) {
+      fr_tril_turn_over(state->d, weight, outer->particles, outer->ld, outer->g, I, turned);
+      fr_optimizer_apply_outer(&update, outer->particles, turned, full, outer->ld, outer->eps, state->theta + panel, state->m1 + panel, state->m2 + panel);
+    }
+    for (size_t j = full, all = fr_tril_columns(d, I); j < all; j += PART) {
+      const size_t columns = all - j < PART ? all - j : PART, at = panel + j * FR_LANES;
+      fr_tril_outer_part(state->d, weight, outer->particles, outer->ld, outer->g, outer->eps, I, j, columns, strip);
       fr_optimizer_apply(&update, columns * FR_LANES, strip, state->theta + at, part(state->m1, at), part(state->m2, at));
     }
+  }
 }
 
 /* theta as it was before its latest update: from a copy where the optimiser keeps no buffers. */

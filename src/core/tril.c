@@ -4,8 +4,6 @@
 #include "tril.h"
 #include "vec.h"
 
-#define CHUNK 64                 /* particles whose part of a is turned over at once: 4 kB */
-
 #define FR_EACH_SOURCE "tril_kernels.h"
 #include "isa_each.h"
 
@@ -84,13 +82,18 @@ static void turn_over(double weight, int n, size_t rows, size_t ld, const double
     for (int k = 0; k < n; k++) turned[k * FR_LANES + (int)r] = weight * a[r * ld + (size_t)k];
 }
 
+void fr_tril_turn_over(int d, double weight, int n, size_t ld, const double *a, size_t I, double *turned)
+{
+  turn_over(weight, n, panel_rows((size_t)d, I), ld, a + FR_LANES * I * ld, turned);
+}
+
 void fr_tril_outer_part(int d, double weight, int S, size_t ld, const double *a, const double *b, size_t I, size_t from, size_t columns, double *out)
 {
-  double turned[CHUNK * FR_LANES];
+  double turned[FR_TRIL_TURNED * FR_LANES];
   const size_t first = FR_LANES * I, rows = panel_rows((size_t)d, I), whole = rows == FR_LANES ? first : 0, to = from + columns;
   memset(out, 0, columns * FR_LANES * sizeof(double));
-  for (int s = 0; s < S; s += CHUNK) {
-    const int some = S - s < CHUNK ? S - s : CHUNK;
+  for (int s = 0; s < S; s += FR_TRIL_TURNED) {
+    const int some = S - s < FR_TRIL_TURNED ? S - s : FR_TRIL_TURNED;
     turn_over(weight, some, rows, ld, a + first * ld + (size_t)s, turned);
     const size_t plain = whole < from ? 0 : (whole < to ? whole : to) - from;
     FR_CALL_ISA(outer_columns, (turned, some, plain, ld, b + from * ld + s, out));
@@ -101,12 +104,12 @@ void fr_tril_outer_part(int d, double weight, int S, size_t ld, const double *a,
 void fr_tril_add_outer(int d, double weight, int S, size_t ld, const double *a, const double *b, double *packed)
 {
   const size_t n = (size_t)d;
-  double turned[CHUNK * FR_LANES]; /* weight times 8 rows of a, turned over: [particle][row] */
+  double turned[FR_TRIL_TURNED * FR_LANES]; /* weight times 8 rows of a, turned over: [particle][row] */
   for (size_t I = 0; I < fr_tril_panels(n); I++) {
     double *panel = packed + fr_tril_offset(I);
     const size_t first = FR_LANES * I, rows = panel_rows(n, I);
-    for (int s = 0; s < S; s += CHUNK) {
-      const int some = S - s < CHUNK ? S - s : CHUNK;
+    for (int s = 0; s < S; s += FR_TRIL_TURNED) {
+      const int some = S - s < FR_TRIL_TURNED ? S - s : FR_TRIL_TURNED;
       turn_over(weight, some, rows, ld, a + first * ld + (size_t)s, turned);
       const size_t whole = rows == FR_LANES ? first : 0;
       FR_CALL_ISA(outer_columns, (turned, some, whole, ld, b + s, panel));

@@ -38,6 +38,13 @@ void fr_tril_outer_part(int d, double weight, int S, size_t ld, const double *a,
 /* columns of panel I */
 FR_INLINE size_t fr_tril_columns(size_t d, size_t I) { return FR_LANES * (I + 1) < d ? FR_LANES * (I + 1) : d; }
 
+/* Columns of panel I that stand in front of its diagonal, all of whose rows exist. */
+FR_INLINE size_t fr_tril_full_columns(size_t d, size_t I) { return FR_LANES * (I + 1) <= d ? FR_LANES * I : 0; }
+
+/* weight times panel I's rows of a for n <= FR_TRIL_TURNED particles, turned over: turned is n x 8, [particle][row], rows beyond d 0. */
+#define FR_TRIL_TURNED 64 /* 4 kB */
+void fr_tril_turn_over(int d, double weight, int n, size_t ld, const double *a, size_t I, double *turned);
+
 /* packed += weight * strict lower triangle of sum over s of a[., s] b[., s]'. Cost d^2 S / 2. */
 void fr_tril_add_outer(int d, double weight, int S, size_t ld, const double *a, const double *b, double *packed);
 

@@ -1,7 +1,7 @@
 /* tril_kernels.h: products with packed triangles on vectors; included by tril.c once for each instruction set.
  * A panel is read as one stream: of each column 8 rows are at hand at once, and sums stay in registers. */
 
-#define ROW_VECS (FR_LANES / FR_VL)  /* vectors in 8 rows */
+#include "outer_kernels.h"
 #define TILE_ROWS (FR_VL == 8 ? 8 : 4)
 #define TILE_VECS (FR_VL == 8 ? 1 : 2)
 #define AHEAD 512                    /* doubles of the panel asked for ahead: what hardware foresees ends with the page */
@@ -55,64 +55,42 @@ FR_FN void FR_NAME(multiply_wide)(const double *panel, size_t first, size_t rows
 /* One particle: vectors run along the rows, four columns apart so that additions do not wait for each other. */
 FR_FN void FR_NAME(multiply_one)(const double *panel, size_t first, size_t rows, size_t ld, const double *eps, double *out)
 {
-  fr_vec part[4 * ROW_VECS];
+  fr_vec part[4 * FR_ROW_VECS];
   FR_UNROLL
-  for (int i = 0; i < 4 * ROW_VECS; i++) part[i] = (fr_vec){0};
+  for (int i = 0; i < 4 * FR_ROW_VECS; i++) part[i] = (fr_vec){0};
   const double *t = panel, *e = eps;
   for (size_t j = 0; j < first; j += 4, t += 4 * FR_LANES, e += 4 * ld) { /* `first` is a multiple of 8 */
     FR_UNROLL
     for (int c = 0; c < 4; c++) {
       const fr_vec own = FR_SPLAT(e[(size_t)c * ld]);
       FR_UNROLL
-      for (int v = 0; v < ROW_VECS; v++)
-        part[c * ROW_VECS + v] = fr_fma(FR_LOAD(t + c * FR_LANES + v * FR_VL), own, part[c * ROW_VECS + v]);
+      for (int v = 0; v < FR_ROW_VECS; v++)
+        part[c * FR_ROW_VECS + v] = fr_fma(FR_LOAD(t + c * FR_LANES + v * FR_VL), own, part[c * FR_ROW_VECS + v]);
     }
   }
   double sum[FR_LANES];
   FR_UNROLL
-  for (int v = 0; v < ROW_VECS; v++)
-    FR_STORE(sum + v * FR_VL, (part[v] + part[2 * ROW_VECS + v]) + (part[ROW_VECS + v] + part[3 * ROW_VECS + v]));
+  for (int v = 0; v < FR_ROW_VECS; v++)
+    FR_STORE(sum + v * FR_VL, (part[v] + part[2 * FR_ROW_VECS + v]) + (part[FR_ROW_VECS + v] + part[3 * FR_ROW_VECS + v]));
   for (size_t j = 0; j < rows; j++, t += FR_LANES, e += ld) {
     out[(first + j) * ld] = sum[j] + e[0];
     for (size_t i = j + 1; i < rows; i++) sum[i] += t[i] * e[0];
   }
 }
 
-/* sum (8 rows) = the outer products' part in one column: of n particles, a is [particle][row], b theirs in the column */
-FR_FN_INLINE void FR_NAME(outer_column)(const double *a, int n, const double *b, fr_vec *sum)
-{
-  fr_vec even[ROW_VECS], odd[ROW_VECS];
-  FR_UNROLL
-  for (int v = 0; v < ROW_VECS; v++) even[v] = odd[v] = (fr_vec){0};
-  int k = 0;
-  for (; k + 2 <= n; k += 2, a += 2 * FR_LANES) {
-    const fr_vec x = FR_SPLAT(b[k]), y = FR_SPLAT(b[k + 1]);
-    FR_UNROLL
-    for (int v = 0; v < ROW_VECS; v++) {
-      even[v] = fr_fma(FR_LOAD(a + v * FR_VL), x, even[v]);
-      odd[v] = fr_fma(FR_LOAD(a + FR_LANES + v * FR_VL), y, odd[v]);
-    }
-  }
-  if (k < n)
-    FR_UNROLL
-    for (int v = 0; v < ROW_VECS; v++) even[v] = fr_fma(FR_LOAD(a + v * FR_VL), FR_SPLAT(b[k]), even[v]);
-  FR_UNROLL
-  for (int v = 0; v < ROW_VECS; v++) sum[v] = even[v] + odd[v];
-}
-
 /* The columns of a panel before its diagonal, all of them 8 rows: += the outer products. With 8 particles a stays in registers. */
 FR_FN void FR_NAME(outer_columns)(const double *a, int n, size_t columns, size_t ld, const double *b, double *panel)
 {
   for (size_t j = 0; j < columns; j++, panel += FR_LANES, b += ld) {
-    fr_vec sum[ROW_VECS];
+    fr_vec sum[FR_ROW_VECS];
     if (n == FR_LANES) FR_NAME(outer_column)(a, FR_LANES, b, sum);
     else FR_NAME(outer_column)(a, n, b, sum);
     FR_UNROLL
-    for (int v = 0; v < ROW_VECS; v++) FR_STORE(panel + v * FR_VL, FR_LOAD(panel + v * FR_VL) + sum[v]);
+    for (int v = 0; v < FR_ROW_VECS; v++) FR_STORE(panel + v * FR_VL, FR_LOAD(panel + v * FR_VL) + sum[v]);
   }
 }
 
-#undef ROW_VECS
+#undef FR_ROW_VECS
 #undef TILE_ROWS
 #undef TILE_VECS
 #undef AHEAD

@@ -116,6 +116,29 @@ static void test_range(void)
     }
 }
 
+/* Columns of 8 parameters whose gradient is a sum of n outer products: the rule for each of them */
+static void test_outer_columns(const fr_optimizer *o, int n)
+{
+  enum { COLUMNS = 5, MOST = 19, LD = 24 };
+  double a[MOST * FR_LANES], b[COLUMNS * LD], p[COLUMNS * FR_LANES] = {0.0}, m[COLUMNS * FR_LANES] = {0.0}, v[COLUMNS * FR_LANES] = {0.0}, worst = 0.0;
+  scalar_state s[COLUMNS * FR_LANES] = {{0.0, 0.0, 0.0}};
+  for (int t = 1; t <= 20; t++) {
+    const fr_update update = fr_optimizer_prepare(o, (uint64_t)t);
+    CHECK(fr_optimizer_takes_outer(&update));
+    fr_normals(3, FR_STREAM_STEP, (uint64_t)t, 0, 1, n * FR_LANES, 1, a);
+    fr_normals(4, FR_STREAM_STEP, (uint64_t)t, 0, 1, COLUMNS * LD, 1, b);
+    fr_optimizer_apply_outer(&update, n, a, COLUMNS, LD, b, p, m, v);
+    for (int j = 0; j < COLUMNS; j++)
+      for (int i = 0; i < FR_LANES; i++) {
+        double g = 0.0;
+        for (int k = 0; k < n; k++) g += a[k * FR_LANES + i] * b[j * LD + k];
+        reference_step(o, t, g, &s[j * FR_LANES + i]);
+        worst = fr_worst(worst, fabs(p[j * FR_LANES + i] - s[j * FR_LANES + i].p));
+      }
+  }
+  CHECK(worst < 1e-11);
+}
+
 void test_optim(void)
 {
   const fr_optimizer rules[] = {
@@ -127,6 +150,9 @@ void test_optim(void)
   const size_t sizes[] = {1, 2, 7, 8, 9, 33};
   for (int k = 0; k < 5; k++)
     for (int i = 0; i < 6; i++) test_rule(&rules[k], sizes[i]);
+  const int particles[] = {1, 2, 7, 8, 9, 16, 19};
+  for (int k = 0; k < 3; k++)
+    for (int i = 0; i < 7; i++) test_outer_columns(&rules[k], particles[i]);
   test_edges();
   test_range();
 }

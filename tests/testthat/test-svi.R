@@ -50,6 +50,42 @@ test_that("losses and parameters are Pyro's along its trajectories", {
   }
 })
 
+test_that("steps in many dimensions are Adam's rule on the gradient of the ELBO", {
+  d <- 21
+  m <- model({ z ~ normal(0, 1, dim = 21) })
+  rate <- 0.01
+  for (particles in c(1, 3, 8, 70)) {
+    g <- guide(m, list(), seed = 1)
+    set.seed(particles)
+    L <- diag(d)
+    L[lower.tri(L)] <- rnorm(d * (d - 1) / 2, 0, 0.2)
+    g <- move_guide(g, rnorm(d), rnorm(d), L)
+    theta <- list(loc = g$loc, u = g$scale_unconstrained, L = g$scale_tril)
+    first <- second <- lapply(theta, function(x) 0 * x)
+    for (t in 1:3) {
+      eps <- matrix(rnorm(particles * d), particles)
+      g <- svi_step(g, adam(lr = rate), eps = eps)
+      scale <- log1p(exp(theta$u))
+      through <- eps %*% t(theta$L)
+      z <- sweep(sweep(through, 2, scale, `*`), 2, theta$loc, `+`)
+      slope <- -z
+      loss_gradient <- list(
+        loc = -colMeans(slope),
+        u = -(colMeans(slope * through) + 1 / scale) * plogis(theta$u),
+        L = -lower.tri(theta$L) * crossprod(sweep(slope, 2, scale, `*`), eps) / particles
+      )
+      for (part in names(theta)) {
+        first[[part]] <- 0.9 * first[[part]] + 0.1 * loss_gradient[[part]]
+        second[[part]] <- 0.999 * second[[part]] + 0.001 * loss_gradient[[part]]^2
+        theta[[part]] <- theta[[part]] - rate * first[[part]] / (1 - 0.9^t) / (sqrt(second[[part]] / (1 - 0.999^t)) + 1e-8)
+      }
+    }
+    expect_near(g$loc, theta$loc, 1e-10, label = paste(particles, "particles: loc"))
+    expect_near(g$scale_unconstrained, theta$u, 1e-10, label = paste(particles, "particles: scale"))
+    expect_near(strict_lower(g$scale_tril), strict_lower(theta$L), 1e-10, label = paste(particles, "particles: scale_tril"))
+  }
+})
+
 small_model <- function() {
   model({
     mu ~ normal(0, 1, dim = 3)
