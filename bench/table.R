@@ -1,7 +1,8 @@
 # Tables of the measurements: printed, and written to bench/results/<name>.md with the machine's name.
 
 machine <- function() {
-  cpu <- tryCatch(sub(".*: *", "", grep("model name", readLines("/proc/cpuinfo"), value = TRUE)[1]), error = function(e) Sys.info()[["machine"]])
+  said <- function(what) sub(".*: *", "", grep(paste0("^", what, "\\s*:"), readLines("/proc/cpuinfo"), value = TRUE)[1])
+  cpu <- tryCatch(sprintf("%s (family %s, model %s)", said("model name"), said("cpu family"), said("model")), error = function(e) Sys.info()[["machine"]])
   cores <- parallel::detectCores()
   sprintf("%s, %d cores; %s; BLAS %s; %s", cpu, cores, R.version.string, basename(normalizePath(extSoftVersion()[["BLAS"]], mustWork = FALSE)),
           system2(strsplit(system2(file.path(R.home("bin"), "R"), c("CMD", "config", "CC"), stdout = TRUE), " ")[[1]][1], "--version", stdout = TRUE)[1])
