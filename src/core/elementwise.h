@@ -58,15 +58,17 @@
   X(DIGAMMA, at_digamma(x), fr_trigamma(x))
 
 /* op, value, derivative in a, derivative in b. MIN and MAX keep a NaN, as R does. */
-#define BINARY_OPS(X)                                             \
+#define BINARY_OPS(X) PLAIN_BINARY_OPS(X) POW_OP(X)
+#define PLAIN_BINARY_OPS(X)                                       \
   X(ADD, a + b, 1.0, 1.0)                                         \
   X(SUB, a - b, 1.0, -1.0)                                        \
   X(MUL, a *b, b, a)                                              \
   X(DIV, a / b, 1.0 / b, -y / b)                                  \
-  X(POW, pow(a, b), pow_slope(a, b), pow_log(a, y))               \
   X(MIN, a < b || a != a ? a : b, a < b ? 1.0 : 0.0, a < b ? 0.0 : 1.0) \
   X(MAX, a > b || a != a ? a : b, a > b ? 1.0 : 0.0, a > b ? 0.0 : 1.0) \
   X(LOG_ADD_EXP, at_log_add_exp(a, b), at_exp(at_log_share(a, y)), at_exp(at_log_share(b, y)))
+
+#define POW_OP(X) X(POW, pow(a, b), pow_slope(a, b, y), pow_log(a, y))
 
 /* 1 - tanh^2 without cancellation in the tails */
 FR_INLINE double tanh_slope(double x)
@@ -110,7 +112,12 @@ FR_INLINE double lane_log_add_exp(double a, double b)
 
 FR_INLINE double lane_log_share(double x, double y) { return fr_pick(mask_infinite(x) & fr_mask_negative(x), -INFINITY, x - y); }
 
-FR_INLINE double pow_slope(double a, double b) { return b == 0.0 ? 0.0 : b * pow(a, b - 1.0); }
+/* b a^(b - 1), from y = a^b where that is far from the ends of the range */
+FR_INLINE double pow_slope(double a, double b, double y)
+{
+  if (b == 0.0) return 0.0;
+  return fabs(y) > 1e-290 && fabs(y) < 1e290 ? b * y / a : b * pow(a, b - 1.0);
+}
 /* a^b log a, whose limit at a = 0 is 0 for b > 0 */
 FR_INLINE double pow_log(double a, double y) { return y == 0.0 ? 0.0 : y * log(a); }
 

@@ -67,6 +67,51 @@ UNARY_OPS(DEFINE_UNARY)
 typedef double (*binary_value)(double a, double b);
 typedef double (*binary_slope)(double a, double b, double y);
 
+/* On lanes value and slopes have no branch; where the top bit of odd(a, y) is set they do not hold, and the exact ones are taken. NULL: they
+ * hold everywhere, and are the exact ones. */
+typedef struct {
+  binary_value value;
+  binary_slope slope[2];
+  uint64_t (*odd)(double a, double y);
+  binary_value exact_value;
+  binary_slope exact_slope[2];
+} binary;
+
+FR_INLINE int any_odd(binary f, const int wa, const double *a, const double *y)
+{
+  uint64_t odd[FR_LANES], any = 0;
+  if (!f.odd) return 0;
+  for (int l = 0; l < FR_LANES; l++) odd[l] = f.odd(a[wa ? l : 0], y[l]);
+  for (int l = 0; l < FR_LANES; l++) any |= odd[l];
+  return (int)(any >> 63);
+}
+
+/* Of one number: the same as on a lane. */
+FR_INLINE double one_value(binary f, double a, double b)
+{
+  const double y = f.value(a, b);
+  return f.odd && f.odd(a, y) >> 63 ? f.exact_value(a, b) : y;
+}
+
+FR_INLINE double one_slope(binary f, int k, double a, double b, double y)
+{
+  return f.odd && f.odd(a, y) >> 63 ? f.exact_slope[k](a, b, y) : f.slope[k](a, b, y);
+}
+
+FR_INLINE void exact_values(binary f, const int wa, const int wb, const double *a, const double *b, double *y)
+{
+  if (!any_odd(f, wa, a, y)) return;
+  for (int l = 0; l < FR_LANES; l++)
+    if (f.odd(a[wa ? l : 0], y[l]) >> 63) y[l] = f.exact_value(a[wa ? l : 0], b[wb ? l : 0]);
+}
+
+FR_INLINE void exact_slopes(binary f, int k, const int wa, const int wb, const double *a, const double *b, const double *y, double *slope)
+{
+  if (!any_odd(f, wa, a, y)) return;
+  for (int l = 0; l < FR_LANES; l++)
+    if (f.odd(a[wa ? l : 0], y[l]) >> 63) slope[l] = f.exact_slope[k](a[wa ? l : 0], b[wb ? l : 0], y[l]);
+}
+
 /* How an operand goes from block to block: `wide` when it has a double for each lane. */
 FR_INLINE int is_wide(const fr_operand *o, int W) { return W == 1 ? o->row : o->lane; }
 FR_INLINE long block_step(const fr_operand *o, int W) { return !o->row ? 0 : W == 1 || o->lane ? FR_LANES : 1; }
@@ -80,7 +125,7 @@ FR_INLINE void take_part(const double *from, int wide, int lanes, double *to)
   for (int l = 0; l < FR_LANES; l++) to[l] = from[wide && l < lanes ? l : 0];
 }
 
-FR_INLINE void binary_forward(const fr_call *c, const int wa, const int wb, binary_value f)
+FR_INLINE void binary_forward(const fr_call *c, const int wa, const int wb, binary f)
 {
   const double *restrict a = c->v[0].v, *restrict b = c->v[1].v;
   double *restrict y = c->y;
@@ -89,20 +134,22 @@ FR_INLINE void binary_forward(const fr_call *c, const int wa, const int wb, bina
   const int last = last_lanes(n, blocks);
   for (long k = last == FR_LANES ? blocks : blocks - 1; k > 0; k--, a += sa, b += sb, y += FR_LANES) {
     double out[FR_LANES];
-    for (int l = 0; l < FR_LANES; l++) out[l] = f(a[wa ? l : 0], b[wb ? l : 0]);
+    for (int l = 0; l < FR_LANES; l++) out[l] = f.value(a[wa ? l : 0], b[wb ? l : 0]);
+    exact_values(f, wa, wb, a, b, out);
     for (int l = 0; l < FR_LANES; l++) y[l] = out[l];
   }
   if (n > 0 && last < FR_LANES) {
     double pa[FR_LANES], pb[FR_LANES], out[FR_LANES];
     take_part(a, wa, last, pa);
     take_part(b, wb, last, pb);
-    for (int l = 0; l < FR_LANES; l++) out[l] = f(pa[l], pb[l]);
+    for (int l = 0; l < FR_LANES; l++) out[l] = f.value(pa[l], pb[l]);
+    exact_values(f, 1, 1, pa, pb, out);
     for (int l = 0; l < last; l++) y[l] = out[l];
   }
 }
 
-/* The adjoint of operand k; slope is its partial derivative. */
-FR_INLINE void binary_reverse(const fr_call *c, int k, const int wa, const int wb, binary_slope slope)
+/* The adjoint of operand k. */
+FR_INLINE void binary_reverse(const fr_call *c, int k, const int wa, const int wb, binary f)
 {
   const double *restrict a = c->v[0].v, *restrict b = c->v[1].v, *restrict y = c->y, *restrict bar = c->y_bar;
   double *restrict out = c->v[k].a;
@@ -113,7 +160,9 @@ FR_INLINE void binary_reverse(const fr_call *c, int k, const int wa, const int w
   if (!out || n <= 0) return;
   for (long i = last == FR_LANES ? blocks : blocks - 1; i > 0; i--, a += sa, b += sb, y += FR_LANES, bar += FR_LANES) {
     double add[FR_LANES]; /* apart, so that the compiler sees that no store changes what is still to be read */
-    for (int l = 0; l < FR_LANES; l++) add[l] = bar[l] * slope(a[wa ? l : 0], b[wb ? l : 0], y[l]);
+    for (int l = 0; l < FR_LANES; l++) add[l] = f.slope[k](a[wa ? l : 0], b[wb ? l : 0], y[l]);
+    exact_slopes(f, k, wa, wb, a, b, y, add);
+    for (int l = 0; l < FR_LANES; l++) add[l] *= bar[l];
     if (by_row) {
       for (int l = 0; l < FR_LANES; l++) out[l] += add[l];
       out += FR_LANES;
@@ -126,7 +175,8 @@ FR_INLINE void binary_reverse(const fr_call *c, int k, const int wa, const int w
     take_part(a, wa, last, pa);
     take_part(b, wb, last, pb);
     take_part(y, 1, last, py);
-    for (int l = 0; l < FR_LANES; l++) s[l] = slope(pa[l], pb[l], py[l]);
+    for (int l = 0; l < FR_LANES; l++) s[l] = f.slope[k](pa[l], pb[l], py[l]);
+    exact_slopes(f, k, 1, 1, pa, pb, py, s);
     for (int l = 0; l < last; l++) {
       if (by_row) out[l] += bar[l] * s[l];
       else sum[l] += bar[l] * s[l];
@@ -139,42 +189,59 @@ FR_INLINE void binary_reverse(const fr_call *c, int k, const int wa, const int w
 }
 
 /* One of two operands may be one number, of W = 1 both: then it is one row. */
-FR_INLINE void binary_forward_any(const fr_call *c, binary_value f)
+FR_INLINE void binary_forward_any(const fr_call *c, binary f)
 {
   const int wa = is_wide(&c->v[0], c->W), wb = is_wide(&c->v[1], c->W);
   if (wa && wb) binary_forward(c, 1, 1, f);
   else if (wa) binary_forward(c, 1, 0, f);
   else if (wb) binary_forward(c, 0, 1, f);
-  else c->y[0] = f(c->v[0].v[0], c->v[1].v[0]);
+  else c->y[0] = one_value(f, c->v[0].v[0], c->v[1].v[0]);
 }
 
-FR_INLINE void binary_reverse_any(const fr_call *c, binary_slope slope_a, binary_slope slope_b)
+FR_INLINE void binary_reverse_any(const fr_call *c, binary f)
 {
   const int wa = is_wide(&c->v[0], c->W), wb = is_wide(&c->v[1], c->W);
   if (wa && wb) {
-    binary_reverse(c, 0, 1, 1, slope_a);
-    binary_reverse(c, 1, 1, 1, slope_b);
+    binary_reverse(c, 0, 1, 1, f);
+    binary_reverse(c, 1, 1, 1, f);
   } else if (wa) {
-    binary_reverse(c, 0, 1, 0, slope_a);
-    if (c->W == 1) binary_reverse(c, 1, 1, 0, slope_b);
+    binary_reverse(c, 0, 1, 0, f);
+    if (c->W == 1) binary_reverse(c, 1, 1, 0, f);
   } else if (wb) {
-    if (c->W == 1) binary_reverse(c, 0, 0, 1, slope_a);
-    binary_reverse(c, 1, 0, 1, slope_b);
+    if (c->W == 1) binary_reverse(c, 0, 0, 1, f);
+    binary_reverse(c, 1, 0, 1, f);
   } else {
     const double a = c->v[0].v[0], b = c->v[1].v[0];
-    if (c->v[0].a) c->v[0].a[0] += c->y_bar[0] * slope_a(a, b, c->y[0]);
-    if (c->v[1].a) c->v[1].a[0] += c->y_bar[0] * slope_b(a, b, c->y[0]);
+    if (c->v[0].a) c->v[0].a[0] += c->y_bar[0] * one_slope(f, 0, a, b, c->y[0]);
+    if (c->v[1].a) c->v[1].a[0] += c->y_bar[0] * one_slope(f, 1, a, b, c->y[0]);
   }
 }
 
-#define DEFINE_BINARY(CODE, VALUE, SLOPE_A, SLOPE_B)                                                              \
+#define DEFINE_EXACT(CODE, VALUE, SLOPE_A, SLOPE_B)                                                               \
   FR_INLINE double CODE##_value(double a, double b) { return VALUE; }                                             \
   FR_INLINE double CODE##_slope_a(double a, double b, double y) { (void)a; (void)b; (void)y; return SLOPE_A; }    \
-  FR_INLINE double CODE##_slope_b(double a, double b, double y) { (void)a; (void)b; (void)y; return SLOPE_B; }    \
-  FR_KERNEL(static, CODE##_forward, (const fr_call *c), (c), binary_forward_any(c, CODE##_value))                 \
-  FR_KERNEL(static, CODE##_reverse, (const fr_call *c), (c), binary_reverse_any(c, CODE##_slope_a, CODE##_slope_b))
+  FR_INLINE double CODE##_slope_b(double a, double b, double y) { (void)a; (void)b; (void)y; return SLOPE_B; }
+#define DEFINE_KERNELS(CODE, ...)                                                                                 \
+  FR_KERNEL(static, CODE##_forward, (const fr_call *c), (c), binary_forward_any(c, (binary){__VA_ARGS__}))        \
+  FR_KERNEL(static, CODE##_reverse, (const fr_call *c), (c), binary_reverse_any(c, (binary){__VA_ARGS__}))
+#define DEFINE_BINARY(CODE, VALUE, SLOPE_A, SLOPE_B)                                                              \
+  DEFINE_EXACT(CODE, VALUE, SLOPE_A, SLOPE_B)                                                                     \
+  DEFINE_KERNELS(CODE, CODE##_value, {CODE##_slope_a, CODE##_slope_b}, NULL, CODE##_value, {CODE##_slope_a, CODE##_slope_b})
 
-BINARY_OPS(DEFINE_BINARY)
+PLAIN_BINARY_OPS(DEFINE_BINARY)
+
+POW_OP(DEFINE_EXACT)
+/* a^b = exp(b log a), within 2e-15 where a is positive and normal and a^b between exp(-8) and exp(8): the error of b log a becomes that of
+ * a^b. */
+FR_INLINE double pow_lanes(double a, double b) { return fr_lane_exp(b * fr_lane_log(a)); }
+FR_INLINE double pow_lanes_a(double a, double b, double y) { return b * y / a; }
+FR_INLINE double pow_lanes_b(double a, double b, double y) { (void)b; return y * fr_lane_log(a); }
+FR_INLINE uint64_t pow_odd(double a, double y)
+{
+  const uint64_t far_a = fr_mask_negative(a - 1e-300) | fr_mask_negative(1e300 - a) | fr_mask_nan(a);
+  return far_a | fr_mask_negative(y - 3.35e-4) | fr_mask_negative(2980.0 - y) | fr_mask_nan(y);
+}
+DEFINE_KERNELS(POW, pow_lanes, {pow_lanes_a, pow_lanes_b}, pow_odd, POW_value, {POW_slope_a, POW_slope_b})
 
 /* ---- target() ---- */
 

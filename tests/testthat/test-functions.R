@@ -231,3 +231,32 @@ test_that("log pnorm holds far out", {
   at <- abs(z[, 1]) < 100
   expect_equal(as.vector(f$gr(z))[at], slope[at], tolerance = 1e-12)
 })
+
+test_that("powers are R's, near 1 and far from it beside each other", {
+  grid <- rbind(expand.grid(a = c(1e-310, 1e-200, 1e-5, 0.3, 1, 1.7, 40, 1e150), b = c(-1.9, -1, -0.4, 0, 1e-9, 0.5, 1, 2.3)),
+                expand.grid(a = c(-3, -1e-4, 0), b = c(0, 1, 2, 5)))
+  size <- abs(grid$a^grid$b)
+  grid <- grid[size < 1e300 & (grid$a == 0 | size > 1e-290) & (grid$a == 0 | abs(grid$b / grid$a) * pmax(1, size) < 1e300), ]
+  m <- model({
+    a ~ flat(dim = N)
+    target(sum(w * a^b))
+  })
+  set.seed(5)
+  for (rows in c(as.list(seq_len(nrow(grid))), list(sample(nrow(grid)), c(1, 9, 20), 25:nrow(grid)))) {
+    a <- grid$a[rows]
+    b <- grid$b[rows]
+    size <- abs(a^b)
+    w <- ifelse(size == 0, 1, 1 / size) * sample(c(-1, 1), length(rows), TRUE)
+    f <- log_density(m, list(b = array(b), w = array(w), N = length(rows)))
+    expect_near(f$fn(a), sum(w * a^b), 3e-15 * length(rows), label = "value")
+    slope <- w * ifelse(b == 0, 0, ifelse(a == 0, b * a^(b - 1), b * a^b / a)) # b - 1 is rounded, which tells far from 1
+    expect_lt(max(abs(f$gr(a) - slope) / pmax(abs(slope), 1e-300)), 1e-14)
+  }
+  exponent <- model({
+    b ~ flat(dim = N)
+    target(sum(a^b))
+  })
+  positive <- grid[grid$a > 0 & grid$a^grid$b > 1e-290, ]
+  f <- log_density(exponent, list(a = positive$a, N = nrow(positive)))
+  expect_near(unname(f$gr(positive$b)), positive$a^positive$b * log(positive$a), 1e-14, label = "slope of the exponent")
+})
