@@ -68,14 +68,16 @@ if (wants("general")) {
 }
 
 # Beside reading L: its additive limit too, L and (for a step of Adam) theta and two buffers read and written, at the speed of reading L, and
-# 2 operations an entry and particle to sample and as many for the gradient.
+# 2 operations an entry and particle to sample and as many for the gradient. A natural-gradient step samples, too, and reads L once for each of
+# the mean and the factor of its batch before it moves L.
 if (wants("guide")) {
   cases <- expand.grid(S = c(1L, 8L, 32L), d = c(500L, 1000L, 2000L, 4000L))
   times <- mapply(function(d, S) .Call("bench_guide", d, S), cases$d, cases$S)
   products <- cases$d * (cases$d - 1) * ifelse(cases$S == 1, 1, 8 * ceiling(cases$S / 8)) * limits$cache[2]
   write_table("guide", data.frame(d = cases$d, S = cases$S, read_us = 1e6 * times[1, ], sample_over_read = times[2, ] / times[1, ],
                                   sample_of_limit = (times[1, ] + products) / times[2, ],
-                                  adam_step_over_read = times[3, ] / times[1, ], adam_step_of_limit = (7 * times[1, ] + 2 * products) / times[3, ]))
+                                  adam_step_over_read = times[3, ] / times[1, ], adam_step_of_limit = (7 * times[1, ] + 2 * products) / times[3, ],
+                                  natural_step_over_read = times[4, ] / times[1, ]))
 }
 
 # Wall time: of use on an idle machine only.

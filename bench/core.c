@@ -7,6 +7,7 @@
 #include <time.h>
 #include "guide.h"
 #include "isa.h"
+#include "natural.h"
 #include "ops.h"
 #include "program.h"
 #include "rng.h"
@@ -238,7 +239,23 @@ static int no_model(void *model, int S, size_t ld, const double *z, double *log_
   return FR_OK;
 }
 
-/* Seconds: to read a packed triangle once; to sample; a whole step of Adam (its sample included). */
+/* Seconds of a whole natural-gradient step from S particles, S / 2 antithetic pairs: sample, whiten, move. */
+static double natural_step(int d, int S)
+{
+  const size_t n = (size_t)d, P = (size_t)S / 2;
+  double *loc = random_normals(n, 1e-3), *factor = doubles(n * n), *mean = doubles(n), *e = random_normals(n * P, 1.0), loss, t;
+  memset(factor, 0, n * n * sizeof(double));
+  for (size_t i = 0; i < n; i++) factor[i * n + i] = 1.0;
+  fr_natural state = {.d = d, .loc = loc, .factor = factor, .mean_gradient = mean};
+  fr_natural_spec spec = {.log_density = no_model, .model = &d, .pairs = (int)P};
+  state.c.phase = FR_NATURAL_CONVERGED;
+  double *work = doubles(fr_natural_work(d, (int)P));
+  TIME(t, state.c.updates = 0.0; fr_natural_step(&state, &spec, (int)P, P, e, &loss, work));
+  sink = loss;
+  return t;
+}
+
+/* Seconds: to read a packed triangle once; to sample; a whole step of Adam (its sample included); of natural gradients, for S > 1. */
 SEXP bench_guide(SEXP d_, SEXP S_)
 {
   int d = Rf_asInteger(d_), S = Rf_asInteger(S_);
@@ -248,7 +265,7 @@ SEXP bench_guide(SEXP d_, SEXP S_)
   for (size_t i = 0; i < n; i++) theta[i] = 1e-3, m1[i] = m2[i] = 0.0;
   fr_guide guide = fr_svi_guide(d, theta);
   fr_guide_constrain(d, guide.scale_unconstrained, scale);
-  SEXP out = PROTECT(Rf_allocVector(REALSXP, 3));
+  SEXP out = PROTECT(Rf_allocVector(REALSXP, 4));
   TIME(t, FR_CALL_ISA(read_all, (L, guide.tril, &sum)));
   REAL(out)[0] = t;
   TIME(t, fr_guide_sample(&guide, scale, S, ld, eps, t_eps, z));
@@ -259,6 +276,7 @@ SEXP bench_guide(SEXP d_, SEXP S_)
   double *work = doubles(fr_svi_work(d, S, 0, &spec.optimizer));
   TIME(t, fr_svi_step(&state, &spec, ld, eps, &loss, work));
   REAL(out)[2] = t;
+  REAL(out)[3] = S > 1 ? natural_step(d, S) : NA_REAL;
   sink = sum + loss;
   UNPROTECT(1);
   return out;
