@@ -13,7 +13,7 @@
 #' by a walk, above 100 the walk comes first. Up to 50 coordinates, where
 #' the log weights of the guide have an sd of .3 and more when it has arrived, or when a tenth of the budget is spent, up to five climbs from starts that
 #' are uniform on (-2, 2) in every coordinate look for a better mode; from one whose Normal has the clearly higher ELBO the run goes on. Where the gap
-#' has itself an error of more than a tenth of `tol`, 128 steps that average follow, as they do when a converged fit is asked for more.
+#' has itself an error of more than a tenth of `tol`, 64 steps that average follow, as they do when a converged fit is asked for more.
 #' A step is one batch of gradients, or one trial of a line search.
 #'
 #' In [svi_step()], `natural()` takes one natural-gradient step, and each draw is used as a pair, `loc + L eps` and `loc - L eps`.

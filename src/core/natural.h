@@ -26,7 +26,7 @@
 #define FR_NATURAL_MEMORY 20        /* curvature pairs kept in the natural frame */
 #define FR_NATURAL_PATH_MEMORY 30   /* ... and in the climb */
 #define FR_NATURAL_PAIRS 32         /* pairs evaluated at once */
-#define FR_NATURAL_AVERAGED 128     /* steps that average after a verdict */
+#define FR_NATURAL_AVERAGED 64      /* steps that average after a verdict */
 #define FR_NATURAL_MAX_REFUSED 60   /* units refused in a row before the run is called diverged */
 
 enum fr_natural_phase {
