@@ -177,17 +177,17 @@ typedef struct {
   int blocks, last;                             /* blocks here, lanes of the last of them; the others are whole */
   const double *v[FR_ROWS_MAX_V];               /* an operand of the first block ... */
   long step[FR_ROWS_MAX_V];                     /* ... and how far on the next one's is */
-  double own[FR_ROWS_MAX_V][FR_STRIP][FR_LANES];
+  _Alignas(FR_ALIGN) double own[FR_ROWS_MAX_V][FR_STRIP][FR_LANES];
 } fr_strip;
 
 /* Prepared quantities and results are apart from the operands, so that the compiler sees that a store changes none of these. */
 typedef struct {
   int step;                                     /* 1, or 0 where all blocks have k[0] */
-  double k[FR_STRIP][FR_ROWS_MAX_K][FR_LANES];
+  _Alignas(FR_ALIGN) double k[FR_STRIP][FR_ROWS_MAX_K][FR_LANES];
 } fr_prepared;
 
 typedef struct {
-  double lp[FR_STRIP][FR_LANES], d[FR_ROWS_MAX_V][FR_STRIP][FR_LANES];
+  _Alignas(FR_ALIGN) double lp[FR_STRIP][FR_LANES], d[FR_ROWS_MAX_V][FR_STRIP][FR_LANES];
   uint64_t odd[FR_STRIP][FR_LANES];
 } fr_results;
 

@@ -9,8 +9,8 @@
 #define ALL_VECS (FR_LANES / FR_VL)
 #define HALF_VECS (FR_LANES / 2 / FR_VL) /* of a batch that has no particle in the second half of its lanes */
 
-/* Doubles in a line of the cache. A tile takes few of a column, in strides that hardware does not foresee: backward, when memory has nothing else to
- * do, the chunk of rows that comes next is asked for. */
+/* Doubles in a line of the cache. A tile takes few of a column, in strides that hardware does not foresee: the chunk of rows that comes next is
+ * asked for backward, when memory has nothing else to do; by a few particles the first half of its columns forward and the second backward. */
 #define LINE 8
 
 /* ---- FR_LANES particles, or half of them: then the other half's results are theirs once more ---- */

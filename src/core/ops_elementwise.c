@@ -231,8 +231,8 @@ FR_INLINE void binary_reverse_any(const fr_call *c, binary f)
 PLAIN_BINARY_OPS(DEFINE_BINARY)
 
 POW_OP(DEFINE_EXACT)
-/* a^b = exp(b log a), within 2e-15 where a is positive and normal and a^b between exp(-8) and exp(8): the error of b log a becomes that of
- * a^b. */
+/* a^b = exp(b log a), within 2e-15 where a is positive and far from the ends of the range and a^b between exp(-8) and exp(8): the error of
+ * b log a becomes that of a^b, also for whole numbers. */
 FR_INLINE double pow_lanes(double a, double b) { return fr_lane_exp(b * fr_lane_log(a)); }
 FR_INLINE double pow_lanes_a(double a, double b, double y) { return b * y / a; }
 FR_INLINE double pow_lanes_b(double a, double b, double y) { (void)b; return y * fr_lane_log(a); }

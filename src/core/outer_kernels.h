@@ -1,6 +1,6 @@
 /* outer_kernels.h: one column of a panel of a sum of outer products, on vectors; included by kernels that use it up, once for each
  * instruction set. */
-#define FR_ROW_VECS (FR_LANES / FR_VL) /* vectors in a panel's 8 rows */
+#define FR_ROW_VECS (FR_LANES / FR_VL) /* vectors in a panel's 8 rows; undefined by who includes this */
 
 /* sum (8 rows) = the outer products' part in one column: of n particles, a is [particle][row], b theirs in the column */
 FR_FN_INLINE void FR_NAME(outer_column)(const double *a, int n, const double *b, fr_vec *sum)
