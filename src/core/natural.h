@@ -63,6 +63,8 @@ enum fr_natural_phase {
   X(refined)        /* Hessians taken anew in the frame of the one before */ \
   X(funnel)         /* 1 once earlier points of the path have been tried because the mode was far from the optimum */ \
   X(refining)       /* points tried around the best of those */ \
+  X(rival)          /* quick ELBO of the best of those that did not win, where it lies earlier on the path than what did; -Inf: none */ \
+  X(matching)       /* 1 while batch-and-match sets out from that */ \
   X(at)             /* position within a phase: path point, candidate, column, iteration */ \
   X(value)          /* at the point from which a line is searched */ \
   X(slope) X(length) X(low) X(high) X(trials) X(best_length) X(best_value) /* a line search; slope: along the velocity, too */ \

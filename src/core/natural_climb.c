@@ -6,7 +6,7 @@
 size_t fr_natural_climb_size(int d)
 {
   const size_t n = (size_t)d;
-  return 2 * (FR_PATH_MAX + 2) * n + 3 * n + 3 * n * n;
+  return 2 * (FR_PATH_MAX + 2) * n + 3 * n + 3 * n * n + (d > FR_NATURAL_MATCHED_MAX ? 0 : n + n * n);
 }
 
 fr_climb_arrays fr_climb_layout(const fr_natural *state)
@@ -20,6 +20,8 @@ fr_climb_arrays fr_climb_layout(const fr_natural *state)
   k.frame = k.base_gradient + n;
   k.hessian = k.frame + n * n;
   k.base = k.hessian + n * n;
+  k.rival_loc = k.base + n * n;
+  k.rival_factor = k.rival_loc + n;
   return k;
 }
 
@@ -96,6 +98,7 @@ void fr_next_round(fr_natural *state, const double *loc, const double *factor)
   state->c.path = -1.0;
   state->c.funnel = 0.0;
   state->c.refining = 0.0;
+  state->c.rival = -INFINITY;
   state->c.unfinished = 0.0;
   state->c.phase = FR_NATURAL_CLIMB;
 }

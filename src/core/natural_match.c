@@ -1,7 +1,7 @@
 /* natural_match.c: batch-and-match (Cai, Modi, Pillaud-Vivien, Margossian, Gower, Blei and Saul 2024) in the whitened frame: the Normal
  * whose scores match those of a batch best, in proximity of the last. Excellent from afar; its divergence is not the ELBO's, so
  * that its best iterate by the ELBO is kept, and only if that beats the guide it set out from. */
-#include "natural_parts.h"
+#include "natural_climb.h"
 
 #include "rng.h"
 
@@ -25,19 +25,40 @@ static void end(fr_natural *state)
   state->c.small = 0.0;
 }
 
-/* Keeps the better of the best iterate and the start, by the quick ELBO on the same draws. */
+static void swap(size_t n, double *x, double *y)
+{
+  for (size_t i = 0; i < n; i++) {
+    const double kept = x[i];
+    x[i] = y[i];
+    y[i] = kept;
+  }
+}
+
+/* Keeps the best of the best iterate, the start and, when that was the rival's, what came of the other, by the quick ELBO on the same draws. Where
+ * there is a rival, it is next to set out. */
 static int choose(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   const size_t n = (size_t)state->d;
+  const fr_climb_arrays k = fr_climb_layout(state);
   const double *start = start_of(state);
-  double iterate, before;
+  double iterate, before, other = -INFINITY;
   int status = fr_natural_quick(state, spec, state->best_loc, state->best_factor, CHECK_PAIRS, state->c.batch, &iterate, work);
   if (status == FR_OK) status = fr_natural_quick(state, spec, start, start + n, CHECK_PAIRS, state->c.batch, &before, work);
+  if (status == FR_OK && state->c.matching)
+    status = fr_natural_quick(state, spec, k.rival_loc, k.rival_factor, CHECK_PAIRS, state->c.batch, &other, work);
   if (status != FR_OK) return status;
   state->c.batch += 1.0;
   memcpy(state->loc, iterate > before ? state->best_loc : start, n * sizeof(double));
   memcpy(state->factor, iterate > before ? state->best_factor : start + n, n * n * sizeof(double));
-  end(state);
+  const int set_out = !state->c.matching && state->c.rival > -INFINITY;
+  if (set_out || other > fmax(iterate, before)) {
+    swap(n, state->loc, k.rival_loc);
+    swap(n * n, state->factor, k.rival_factor);
+  }
+  state->c.matching = set_out;
+  state->c.rival = -INFINITY;
+  state->c.at = 0.0;
+  if (!set_out) end(state);
   return FR_OK;
 }
 
@@ -140,7 +161,6 @@ int fr_natural_match(fr_natural *state, const fr_natural_spec *spec, double *wor
   else c->refused += 1.0;
   c->at = k;
   if (!usable || c->small >= 4.0 || k >= ceil(4.0 * d / DRAWS) + 10.0) {
-    if (isinf(c->best_value)) end(state);
     c->at = -1.0;
     return FR_OK;
   }

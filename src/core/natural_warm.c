@@ -9,6 +9,7 @@
 #define SPREAD 30.0     /* of sds in the frame of a Hessian that ask for one */
 #define AROUND 2        /* points tried around the best of the path */
 #define BENT 0.1        /* least size of a negative curvature in the frame */
+#define RIVAL 10.0      /* nats by which a rival may be worse */
 #define PLAIN 1.0       /* nats by which the density at a mode may be other than its Hessian says */
 
 /* ---- candidates ---- */
@@ -292,6 +293,19 @@ static double promised(const fr_natural *state, const fr_natural_spec *spec, dou
 /* The number of the candidate at hand, as fr_keep_best() takes it. */
 static double here(const fr_natural_counters *c) { return 1000.0 * c->round + (c->where == FR_WALKED ? 0.0 : c->where); }
 
+/* In a funnel in whose throat the climb found no mode: is the Normal at hand, which did not win, the rival of the one that did? Deep in the throat
+ * the ELBO hardly has a slope that would lead out, so that it may be the worse place to go on from. */
+static void consider_rival(fr_natural *state, const fr_climb_arrays *k, double score, const double *loc)
+{
+  fr_natural_counters *c = &state->c;
+  const size_t n = (size_t)state->d;
+  const int no_mode = c->path >= FR_PATH_MAX / 2;
+  if (!c->funnel || !no_mode || c->scouting != 0.0 || !(here(c) < c->best) || !(score > fmax(c->rival, c->score - RIVAL))) return;
+  c->rival = score;
+  memcpy(k->rival_loc, loc, n * sizeof(double));
+  memcpy(k->rival_factor, k->base, n * n * sizeof(double));
+}
+
 static int score_newton(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, double *work)
 {
   fr_natural_counters *c = &state->c;
@@ -307,6 +321,7 @@ static int score_newton(fr_natural *state, const fr_natural_spec *spec, const fr
     fr_keep_best(state, at_newton, here(c), k->base_gradient, k->base);
     c->unfinished = c->slope > 0.5;
   }
+  if (c->score == before) consider_rival(state, k, fmax(at_point, at_newton), at_newton > at_point ? k->base_gradient : x);
   if (plain && c->slope < PLAIN && fmax(at_point, at_newton) > c->score - PLAIN) c->walked = 1.0; /* no walk is called for */
   next_point(state, c->score > before, plain);
   return FR_OK;
