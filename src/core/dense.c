@@ -14,19 +14,24 @@
 #define FR_EACH_SOURCE "dense_kernels.h"
 #include "isa_each.h"
 
-#define ROWS 4 /* of a register tile */
+#define DEPTH 32 /* rows of a transposed matrix that are read at once */
+#define MANY 32  /* particles from which blocks of a large matrix pay */
 
 /* ---- products with particles ---- */
 
-/* transposed: entry (i, j) is a[j * n + i], and a lower a has it for j >= i */
+/* transposed: entry (i, j) is a[j * n + i], and a lower a has it for j >= i. Rows of it are then read DEPTH at a time from end to end, as they lie. */
 static void multiply(int n, int shape, int transposed, const double *a, int S, size_t ld, const double *b, double *out)
 {
-  const size_t N = (size_t)n, row = transposed ? 1 : N, col = transposed ? N : 1;
+  const size_t N = (size_t)n, row = transposed ? 1 : N, col = transposed ? N : 1, depth = transposed ? DEPTH : N;
   const size_t lanes = ((size_t)S + FR_LANES - 1) / FR_LANES * FR_LANES;
-  for (size_t i = 0; i < N; i += ROWS) {
-    const size_t rows = N - i < ROWS ? N - i : ROWS;
-    const size_t from = shape == FR_LOWER && transposed ? i : 0, to = shape == FR_LOWER && !transposed ? i + rows : N;
-    FR_CALL_ISA(product_rows, (rows, row, col, from, to, a + i * row, lanes, ld, b, out + i * ld));
+  for (size_t k = 0; k < N; k += depth) {
+    const size_t end = k + depth < N ? k + depth : N;
+    for (size_t i = 0; i < (shape == FR_LOWER && transposed ? end : N); i += FR_LANES) {
+      const size_t rows = N - i < FR_LANES ? N - i : FR_LANES;
+      const size_t from = shape == FR_LOWER && transposed && i > k ? i : k, to = shape == FR_LOWER && !transposed ? i + rows : end;
+      const int add = k > 0 && !(shape == FR_LOWER && i >= k);
+      FR_CALL_ISA(product_rows, (add, rows, row, col, from, to, a + i * row, lanes, ld, b, out + i * ld));
+    }
   }
 }
 
@@ -41,15 +46,24 @@ static void blocked(int n, fr_strided a, enum fr_zeros zeros, int S, size_t ld, 
 void fr_dense_multiply(int n, int shape, const double *a, int S, size_t ld, const double *b, double *out)
 {
   const size_t N = (size_t)n;
-  if (n < FR_BLOCKED_FROM) multiply(n, shape, 0, a, S, ld, b, out);
+  if (n < FR_BLOCKED_FROM || S < MANY) multiply(n, shape, 0, a, S, ld, b, out);
   else blocked(n, (fr_strided){a, N, 1}, shape == FR_LOWER ? FR_ZEROS_ABOVE : FR_NO_ZEROS, S, ld, b, out);
 }
 
 void fr_dense_multiply_transposed(int n, int shape, const double *a, int S, size_t ld, const double *b, double *out)
 {
   const size_t N = (size_t)n;
-  if (n < FR_BLOCKED_FROM) multiply(n, shape, 1, a, S, ld, b, out);
+  if (n < FR_BLOCKED_FROM || S < MANY) multiply(n, shape, 1, a, S, ld, b, out);
   else blocked(n, (fr_strided){a, 1, N}, shape == FR_LOWER ? FR_ZEROS_BELOW : FR_NO_ZEROS, S, ld, b, out);
+}
+
+void fr_dense_inner(int n, int P, size_t ld, const double *x, double *out)
+{
+  const size_t some = (size_t)P, lanes = (some + FR_LANES - 1) / FR_LANES * FR_LANES;
+  for (size_t p = 0; p < some; p += FR_LANES) {
+    const size_t rows = some - p < FR_LANES ? some - p : FR_LANES;
+    FR_CALL_ISA(product_rows, (0, rows, 1, ld, 0, (size_t)n, x + p, lanes, ld, x, out + p * ld));
+  }
 }
 
 void fr_dense_add_outer(int n, int S, size_t ld, const double *a, const double *b, double *out)

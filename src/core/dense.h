@@ -18,6 +18,9 @@ void fr_dense_multiply_transposed(int n, int shape, const double *a, int S, size
 /* out (n x n) += sum over s < S of a[., s] b[., s]' */
 void fr_dense_add_outer(int n, int S, size_t ld, const double *a, const double *b, double *out);
 
+/* out (P x P, in rows of ld) = x' x of the first P columns of x (n x ld): whole blocks of lanes are computed. Cost n P^2. */
+void fr_dense_inner(int n, int P, size_t ld, const double *x, double *out);
+
 /* c = A b and c = A' b for n x n matrices; c is neither a nor b. Cost n^3. */
 void fr_dense_product(int n, int shape, const double *a, const double *b, double *c);
 void fr_dense_cross(int n, int shape, const double *a, const double *b, double *c);

@@ -1,13 +1,16 @@
 /* dense_kernels.h: products of dense matrices on vectors; included by dense.c once for each instruction set. */
 
-#define TILE_ROWS 4
+#define TILE_ROWS (FR_VL == 8 ? 8 : 4)
+#define AHEAD 128 /* doubles along the lines of a asked for beforehand: those of a tile lie too far apart for hardware to see them coming */
 
-/* TILE_ROWS rows, 2 vectors of particles: sums over j in [from, to) of a[r * row + j * col] b[j * ld]; `rows` of them are stored */
-FR_FN_INLINE void FR_NAME(product_tile)(const int vecs, size_t rows, size_t row, size_t col, size_t from, size_t to, const double *a,
+/* TILE_ROWS rows, 2 vectors of particles: sums over j in [from, to) of a[r * row + j * col] b[j * ld], which `rows` of the rows of out become
+ * or, with add, take up */
+FR_FN_INLINE void FR_NAME(product_tile)(const int vecs, int add, size_t rows, size_t row, size_t col, size_t from, size_t to, const double *a,
                                         size_t ld, const double *b, double *out)
 {
   const double *p[TILE_ROWS];
   fr_vec sum[TILE_ROWS * 2];
+  const size_t line = col == 1 ? row : 0; /* each of them once every TILE_ROWS columns; of a transposed matrix that of the column */
   FR_UNROLL
   for (size_t r = 0; r < TILE_ROWS; r++) p[r] = a + (r < rows ? r : 0) * row;
   FR_UNROLL
@@ -16,6 +19,7 @@ FR_FN_INLINE void FR_NAME(product_tile)(const int vecs, size_t rows, size_t row,
     fr_vec at[2];
     FR_UNROLL
     for (int v = 0; v < vecs; v++) at[v] = FR_LOAD(b + j * ld + (size_t)(v * FR_VL));
+    __builtin_prefetch(a + j * col + j % TILE_ROWS * line + AHEAD);
     FR_UNROLL
     for (int r = 0; r < TILE_ROWS; r++) {
       const fr_vec entry = FR_SPLAT(p[r][j * col]);
@@ -27,17 +31,24 @@ FR_FN_INLINE void FR_NAME(product_tile)(const int vecs, size_t rows, size_t row,
   for (int r = 0; r < TILE_ROWS; r++) {
     if ((size_t)r >= rows) break;
     FR_UNROLL
-    for (int v = 0; v < vecs; v++) FR_STORE(out + (size_t)r * ld + (size_t)(v * FR_VL), sum[r * vecs + v]);
+    for (int v = 0; v < vecs; v++) {
+      double *to_row = out + (size_t)r * ld + (size_t)(v * FR_VL);
+      if (add) sum[r * vecs + v] += FR_LOAD(to_row);
+      FR_STORE(to_row, sum[r * vecs + v]);
+    }
   }
 }
 
-/* rows of a product for `lanes` particles, a multiple of 8 */
-FR_FN void FR_NAME(product_rows)(size_t rows, size_t row, size_t col, size_t from, size_t to, const double *a, size_t lanes, size_t ld,
+/* Up to FR_LANES rows of a product for `lanes` particles, a multiple of FR_LANES. */
+FR_FN void FR_NAME(product_rows)(int add, size_t rows, size_t row, size_t col, size_t from, size_t to, const double *a, size_t lanes, size_t ld,
                                  const double *b, double *out)
 {
-  size_t s = 0;
-  for (; s + 2 * FR_VL <= lanes; s += 2 * FR_VL) FR_NAME(product_tile)(2, rows, row, col, from, to, a, ld, b + s, out + s);
-  for (; s < lanes; s += FR_VL) FR_NAME(product_tile)(1, rows, row, col, from, to, a, ld, b + s, out + s);
+  for (size_t r = 0; r < rows; r += TILE_ROWS, a += TILE_ROWS * row, out += TILE_ROWS * ld) {
+    const size_t some = rows - r < TILE_ROWS ? rows - r : TILE_ROWS;
+    size_t s = 0;
+    for (; s + 2 * FR_VL <= lanes; s += 2 * FR_VL) FR_NAME(product_tile)(2, add, some, row, col, from, to, a, ld, b + s, out + s);
+    for (; s < lanes; s += FR_VL) FR_NAME(product_tile)(1, add, some, row, col, from, to, a, ld, b + s, out + s);
+  }
 }
 
 FR_FN_INLINE double FR_NAME(sum_of)(fr_vec x)
@@ -91,3 +102,4 @@ FR_FN void FR_NAME(dot)(size_t n, const double *x, const double *y, double *out)
 }
 
 #undef TILE_ROWS
+#undef AHEAD

@@ -20,6 +20,7 @@
 #define fr_vec_clamp FR_NAME(fr_vec_clamp)
 #define fr_vec_over_root FR_NAME(fr_vec_over_root)
 #define fr_vec_sums FR_NAME(fr_vec_sums)
+#define fr_vec_transpose FR_NAME(fr_vec_transpose)
 #define fr_vec_mul32 FR_NAME(fr_vec_mul32)
 
 #define FR_SET baseline
@@ -55,5 +56,6 @@
 #undef fr_vec_clamp
 #undef fr_vec_over_root
 #undef fr_vec_sums
+#undef fr_vec_transpose
 #undef fr_vec_mul32
 #undef FR_EACH_SOURCE

@@ -140,6 +140,22 @@ int fr_pairs_evaluate(fr_natural *state, const fr_natural_spec *spec, const doub
   return status;
 }
 
+void fr_pairs_whiten(int d, const double *A, fr_pairs *pairs, double *a, double *b)
+{
+  const size_t ld = pairs->ld, kept = (size_t)pairs->kept, both = (2 * kept + FR_LANES - 1) / FR_LANES * FR_LANES;
+  for (size_t j = 0; j < (size_t)d; j++) { /* side by side, so that A is read once */
+    double *row = pairs->half_sum + j * ld;
+    memcpy(row + kept, pairs->half_difference + j * ld, kept * sizeof(double));
+    for (size_t p = 2 * kept; p < both; p++) row[p] = 0.0;
+  }
+  fr_dense_multiply_transposed(d, FR_LOWER, A, 2 * (int)kept, ld, pairs->half_sum, a);
+  for (size_t j = 0; j < (size_t)d; j++) {
+    double *own = a + j * ld, *other = b + j * ld;
+    for (size_t p = 0; p < kept; p++) other[p] = own[kept + p] + pairs->e[j * ld + p];
+    for (size_t p = kept; p < both; p++) own[p] = other[p] = 0.0;
+  }
+}
+
 int fr_natural_quick(fr_natural *state, const fr_natural_spec *spec, const double *loc, const double *factor, int pairs, double batch,
                      double *score, double *work)
 {

@@ -70,18 +70,6 @@ static void lay_out(int d, double *work, grow_batch *g)
 
 static double *chunk_work(int d, const grow_batch *g) { return g->turned + (size_t)d * (size_t)fr_width(2 * FR_NATURAL_PAIRS); }
 
-static void whiten(const fr_natural *state, grow_batch *g)
-{
-  const size_t ld = g->chunk.ld, kept = (size_t)g->chunk.kept, lanes = (kept + FR_LANES - 1) / FR_LANES * FR_LANES;
-  for (size_t j = 0; j < (size_t)state->d; j++)
-    for (size_t p = kept; p < lanes; p++)
-      g->chunk.half_sum[j * ld + p] = g->chunk.half_difference[j * ld + p] = g->chunk.e[j * ld + p] = 0.0;
-  fr_dense_multiply_transposed(state->d, FR_LOWER, state->factor, (int)kept, ld, g->chunk.half_sum, g->a);
-  fr_dense_multiply_transposed(state->d, FR_LOWER, state->factor, (int)kept, ld, g->chunk.half_difference, g->b);
-  for (size_t j = 0; j < (size_t)state->d; j++)
-    for (size_t p = 0; p < kept; p++) g->b[j * ld + p] += g->chunk.e[j * ld + p];
-}
-
 /* out (P x P) = x'y, of the first P columns */
 static void gram(int d, int P, size_t ld, const double *x, const double *y, double *out)
 {
@@ -136,7 +124,7 @@ static int add_chunk(fr_natural *state, const fr_natural_spec *spec, int first, 
   fr_pairs_draw(state, spec, state->c.batch, first, chunk);
   int status = fr_pairs_evaluate(state, spec, state->loc, FR_LOWER, state->factor, 1, chunk);
   if (status != FR_OK) return status;
-  whiten(state, g);
+  fr_pairs_whiten(state->d, state->factor, chunk, g->a, g->b);
   add_products(state->d, g);
   for (size_t j = 0; j < n; j++)
     for (int p = 0; p < chunk->kept; p++) g->sum_a[j] += g->a[j * chunk->ld + (size_t)p];

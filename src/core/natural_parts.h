@@ -35,6 +35,9 @@ void fr_pairs_draw(const fr_natural *state, const fr_natural_spec *spec, double 
 int fr_pairs_evaluate(fr_natural *state, const fr_natural_spec *spec, const double *loc, int shape, const double *a, int gradients,
                       fr_pairs *pairs);
 
+/* a = A' (g+ + g-) / 2 and b = A' (g+ - g-) / 2 + e of the pairs kept, both d x ld, filled up with 0 to whole vectors; half_sum is used up. */
+void fr_pairs_whiten(int d, const double *A, fr_pairs *pairs, double *a, double *b);
+
 double fr_sum_log_diagonal(int d, const double *factor);
 int fr_vector_finite(size_t n, const double *x);
 

@@ -7,6 +7,10 @@
 #include "natural_parts.h"
 
 #include "rng.h"
+#include "vec.h"
+
+#define FR_EACH_SOURCE "natural_kernels.h"
+#include "isa_each.h"
 
 #define FAR_PAIRS 8
 #define FAR 2.0        /* nats */
@@ -19,13 +23,14 @@ typedef struct {
   double *a, *b;    /* d x ld */
   double *loc_gram, *factor_gram; /* P x P: a_p'a_q; (b_p'b_q)(e_p'e_q) / 2 */
   double *b_gram, *e_gram;        /* b_p'b_q; e_p'e_q */
+  double *rows;                   /* P x ld */
 } step_batch;
 
 size_t fr_natural_steps_work(int d, int pairs)
 {
   const int P = pairs > FAR_PAIRS ? pairs : FAR_PAIRS;
   const size_t ld = (size_t)fr_width(2 * P), n = (size_t)d;
-  return fr_pairs_work(d, P) + 2 * n * ld + 4 * (size_t)P * (size_t)P + 3 * n + 2 * (size_t)P + 64;
+  return fr_pairs_work(d, P) + 2 * n * ld + (4 * (size_t)P + ld) * (size_t)P + 3 * n + FR_LANES * (size_t)P + 64;
 }
 
 static double *lay_out(int d, int P, double *work, step_batch *out)
@@ -38,40 +43,26 @@ static double *lay_out(int d, int P, double *work, step_batch *out)
   out->factor_gram = out->loc_gram + gram;
   out->b_gram = out->factor_gram + gram;
   out->e_gram = out->b_gram + gram;
-  return out->e_gram + gram;
+  out->rows = out->e_gram + gram;
+  return out->rows + (size_t)P * out->pairs.ld;
 }
 
-static double column_dot(int d, size_t ld, const double *x, int p, const double *y, int q)
+/* out (P x P) = x'x of the first P columns; rows: P x ld */
+static void inner_products(int d, int P, size_t ld, const double *x, double *rows, double *out)
 {
-  double sum = 0.0;
-  for (size_t j = 0; j < (size_t)d; j++) sum += x[j * ld + (size_t)p] * y[j * ld + (size_t)q];
-  return sum;
-}
-
-static void whiten(int d, const double *factor, step_batch *s)
-{
-  const size_t ld = s->pairs.ld, kept = (size_t)s->pairs.kept, lanes = (kept + FR_LANES - 1) / FR_LANES * FR_LANES;
-  for (size_t j = 0; j < (size_t)d; j++) /* what fills a tile up must be numbers */
-    for (size_t p = kept; p < lanes; p++) s->pairs.half_sum[j * ld + p] = s->pairs.half_difference[j * ld + p] = 0.0;
-  fr_dense_multiply_transposed(d, FR_LOWER, factor, (int)kept, ld, s->pairs.half_sum, s->a);
-  fr_dense_multiply_transposed(d, FR_LOWER, factor, (int)kept, ld, s->pairs.half_difference, s->b);
-  for (size_t j = 0; j < (size_t)d; j++)
-    for (size_t p = 0; p < kept; p++) s->b[j * ld + p] += s->pairs.e[j * ld + p];
+  const size_t n = (size_t)P;
+  fr_dense_inner(d, P, ld, x, rows);
+  for (size_t p = 0; p < n; p++) memcpy(out + p * n, rows + p * ld, n * sizeof(double));
 }
 
 static void gram(int d, step_batch *s)
 {
   const int P = s->pairs.kept;
   const size_t ld = s->pairs.ld;
-  for (int p = 0; p < P; p++)
-    for (int q = 0; q <= p; q++) {
-      const double a = column_dot(d, ld, s->a, p, s->a, q), b = column_dot(d, ld, s->b, p, s->b, q);
-      const double e = column_dot(d, ld, s->pairs.e, p, s->pairs.e, q);
-      s->loc_gram[p * P + q] = s->loc_gram[q * P + p] = a;
-      s->b_gram[p * P + q] = s->b_gram[q * P + p] = b;
-      s->e_gram[p * P + q] = s->e_gram[q * P + p] = e;
-      s->factor_gram[p * P + q] = s->factor_gram[q * P + p] = 0.5 * b * e;
-    }
+  inner_products(d, P, ld, s->a, s->rows, s->loc_gram);
+  inner_products(d, P, ld, s->b, s->rows, s->b_gram);
+  inner_products(d, P, ld, s->pairs.e, s->rows, s->e_gram);
+  for (int i = 0; i < P * P; i++) s->factor_gram[i] = 0.5 * s->b_gram[i] * s->e_gram[i];
 }
 
 /* Sum over different pairs, as a mean; and the noise of the mean's squared norm. */
@@ -102,24 +93,47 @@ static double factor_norm(const step_batch *s, double *x)
   return sqrt(norm) / (double)P;
 }
 
-/* L += rate L [strictly lower and half the diagonal of the mean of b e'], row by row from the right. Cost d^2 P / 2. */
-static void move_factor(int d, double rate, const step_batch *s, double *factor, double *sum)
+/* What move_panel() does, for row i alone, with b and e as they are and e yet to be scaled; sum: P */
+static double move_row(size_t i, const step_batch *s, double scale, const double *mean, double *row, double *sum)
 {
-  const size_t n = (size_t)d, ld = s->pairs.ld, P = (size_t)s->pairs.kept;
-  for (size_t i = 0; i < n; i++) {
-    double *row = factor + i * n;
-    for (size_t p = 0; p < P; p++) sum[p] = 0.0;
-    for (size_t j = i + 1; j-- > 0;) {
-      const double *b = s->b + j * ld, *e = s->pairs.e + j * ld;
-      double move = 0.0;
-      for (size_t p = 0; p < P; p++) {
-        const double t = row[j] * b[p];
-        move += (sum[p] + 0.5 * t) * e[p];
-        sum[p] += t;
-      }
-      row[j] += rate / (double)P * move;
+  const size_t ld = s->pairs.ld, P = (size_t)s->pairs.kept;
+  const double product = fr_dot(i + 1, row, mean);
+  memset(sum, 0, P * sizeof(double));
+  for (size_t j = i + 1; j-- > 0;) {
+    const double *b = s->b + j * ld, *e = s->pairs.e + j * ld, x = row[j];
+    for (size_t p = 0; p < P; p++) {
+      row[j] += scale * (sum[p] + 0.5 * x * b[p]) * e[p];
+      sum[p] += x * b[p];
     }
-    row[i] = fabs(row[i]) > 1e-300 ? fabs(row[i]) : 1e-300;
+  }
+  return product;
+}
+
+/* loc += rate_loc L mean; and L += rate L [strictly lower and half the diagonal of the mean of b e']. The z of the pairs are used up. work:
+ * d + P FR_LANES. Cost d^2 P. */
+static void move_guide(fr_natural *state, double rate_loc, const double *mean, double rate, step_batch *s, double *work)
+{
+  const size_t n = (size_t)state->d, ld = s->pairs.ld, P = (size_t)s->pairs.kept, whole = n / FR_LANES * FR_LANES;
+  double *b = s->pairs.z, *e = b + whole * P, *half = work, *sum = half + n, product[FR_LANES];
+  const double scale = rate / (double)P;
+  memset(half, 0, n * sizeof(double));
+  for (size_t j = 0; j < whole; j++)
+    for (size_t p = 0; p < P; p++) {
+      const size_t to = (j / FR_LANES * P + p) * FR_LANES + j % FR_LANES;
+      b[to] = s->b[j * ld + p];
+      e[to] = scale * s->pairs.e[j * ld + p];
+      half[j] += 0.5 * b[to] * e[to];
+    }
+  for (size_t i = 0; i < n; i += FR_LANES) {
+    const size_t rows = n - i < FR_LANES ? n - i : FR_LANES;
+    double *panel = state->factor + i * n;
+    if (i < whole) FR_CALL_ISA(move_panel, (n, i, P, b, e, half, mean, panel, sum, product));
+    for (size_t r = 0; r < rows; r++) {
+      double *diagonal = panel + r * n + i + r;
+      if (i == whole) product[r] = move_row(i + r, s, scale, mean, panel + r * n, sum);
+      state->loc[i + r] += rate_loc * product[r];
+      *diagonal = fabs(*diagonal) > 1e-300 ? fabs(*diagonal) : 1e-300;
+    }
   }
 }
 
@@ -162,31 +176,29 @@ static void mean_of_rows(int d, size_t ld, int P, const double *a, double *mean)
 {
   for (size_t j = 0; j < (size_t)d; j++) {
     mean[j] = 0.0;
-    for (int p = 0; p < P; p++) mean[j] += a[j * ld + (size_t)p] / P;
+    for (int p = 0; p < P; p++) mean[j] += a[j * ld + (size_t)p];
+    mean[j] /= P;
   }
 }
 
 /* loc and factor moved by the given rates, inside their trust regions */
-static void move(fr_natural *state, const step_batch *s, const double *mean, double rate_loc, double rate_factor, double *work)
+static void move(fr_natural *state, step_batch *s, const double *mean, double rate_loc, double rate_factor, double *work)
 {
   const size_t n = (size_t)state->d;
   const double reach = fmax(1.0, 0.5 * sqrt((double)n)), length = rate_loc * sqrt(fr_dot(n, mean, mean));
   if (length > reach) rate_loc *= reach / length;
   const double spread = rate_factor * factor_norm(s, work);
   if (spread > 1.0) rate_factor /= spread;
-  for (size_t i = n; i-- > 0;) state->loc[i] += rate_loc * fr_dot(i + 1, state->factor + i * n, mean);
-  move_factor(state->d, rate_factor, s, state->factor, work);
+  move_guide(state, rate_loc, mean, rate_factor, s, work);
 }
 
+/* of a batch whose Gram matrices are there */
 static double batch_elbo(const fr_natural *state, const step_batch *s)
 {
   double sum = 0.0;
-  for (int p = 0; p < s->pairs.kept; p++) {
-    double square = 0.0;
-    for (size_t j = 0; j < (size_t)state->d; j++) square += s->pairs.e[j * s->pairs.ld + (size_t)p] * s->pairs.e[j * s->pairs.ld + (size_t)p];
-    sum += s->pairs.lp[p] + 0.5 * square;
-  }
-  return sum / s->pairs.kept - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
+  const int P = s->pairs.kept;
+  for (int p = 0; p < P; p++) sum += s->pairs.lp[p] + 0.5 * s->e_gram[p * P + p];
+  return sum / P - 0.5 * state->d + fr_sum_log_diagonal(state->d, state->factor);
 }
 
 /* One step with the batch laid out in s, its e drawn. Returns in *done whether it was taken. */
@@ -198,7 +210,7 @@ static int take_step(fr_natural *state, const fr_natural_spec *spec, step_batch 
   const int least = s->pairs.P < 2 ? s->pairs.P : 2;
   *done = s->pairs.kept >= least;
   if (!*done) return FR_OK;
-  whiten(state->d, state->factor, s);
+  fr_pairs_whiten(state->d, state->factor, &s->pairs, s->a, s->b);
   gram(state->d, s);
   mean_of_rows(state->d, s->pairs.ld, s->pairs.kept, s->a, mean);
   const size_t grams = (size_t)s->pairs.kept * (size_t)s->pairs.kept;
@@ -272,9 +284,9 @@ int fr_natural_polish(fr_natural *state, const fr_natural_spec *spec, double *wo
     state->c.refused += 1.0;
     return FR_OK;
   }
+  fr_pairs_whiten(state->d, state->factor, &s.pairs, s.a, s.b);
+  gram(state->d, &s);
   state->c.elbo = batch_elbo(state, &s);
-  whiten(state->d, state->factor, &s);
-  gram(state->d, &s); /* move() reads the inner products */
   mean_of_rows(state->d, s.pairs.ld, s.pairs.kept, s.a, mean);
   const double rate = 2.0 * s.pairs.P / state->c.gradients;
   move(state, &s, mean, rate, rate, scratch);
@@ -304,9 +316,9 @@ int fr_natural_far(fr_natural *state, const fr_natural_spec *spec, double *work)
   state->c.updates = 0.0;
   double gap = INFINITY;
   if (s.pairs.kept == FAR_PAIRS) {
-    state->c.elbo = batch_elbo(state, &s);
-    whiten(state->d, state->factor, &s);
+    fr_pairs_whiten(state->d, state->factor, &s.pairs, s.a, s.b);
     gram(state->d, &s);
+    state->c.elbo = batch_elbo(state, &s);
     signal_and_noise(FAR_PAIRS, s.loc_gram, signal, noise);
     signal_and_noise(FAR_PAIRS, s.factor_gram, signal + 1, noise + 1);
     gap = 0.5 * (signal[0] + signal[1]);

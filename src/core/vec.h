@@ -77,6 +77,14 @@ FR_OF(baseline) void fr_vec_sums_baseline(const fr_vec_baseline *x, double *out)
   *(fr_vec_at_baseline *)out = FR_SHUFFLE(baseline, x[0], x[1], 0, 2) + FR_SHUFFLE(baseline, x[0], x[1], 1, 3);
 }
 
+/* A square of as many vectors as there are lanes, turned over. */
+FR_OF(baseline) void fr_vec_transpose_baseline(fr_vec_baseline *x)
+{
+  const fr_vec_baseline y = x[0];
+  x[0] = FR_SHUFFLE(baseline, y, x[1], 0, 2);
+  x[1] = FR_SHUFFLE(baseline, y, x[1], 1, 3);
+}
+
 /* a / (c sqrt(v) + eps), and 0 where that divides by 0; v >= 0 or NaN, c and eps finite and not negative. With AVX-512 a ulp or
  * two off: see there. */
 #define FR_DEFINE_OVER_ROOT(set)                                                                                            \
@@ -123,6 +131,19 @@ FR_OF(avx2) void fr_vec_sums_avx2(const fr_vec_avx2 *x, double *out)
   *(fr_vec_at_avx2 *)out = FR_SHUFFLE(avx2, y[0], y[1], 0, 1, 4, 5) + FR_SHUFFLE(avx2, y[0], y[1], 2, 3, 6, 7);
 }
 
+FR_OF(avx2) void fr_vec_transpose_avx2(fr_vec_avx2 *x)
+{
+  fr_vec_avx2 y[4];
+  for (int k = 0; k < 4; k += 2) {
+    y[k] = FR_SHUFFLE(avx2, x[k], x[k + 1], 0, 4, 2, 6);
+    y[k + 1] = FR_SHUFFLE(avx2, x[k], x[k + 1], 1, 5, 3, 7);
+  }
+  for (int k = 0; k < 2; k++) {
+    x[k] = FR_SHUFFLE(avx2, y[k], y[k + 2], 0, 1, 4, 5);
+    x[k + 2] = FR_SHUFFLE(avx2, y[k], y[k + 2], 2, 3, 6, 7);
+  }
+}
+
 FR_DEFINE_OVER_ROOT(avx2)
 FR_OF(avx2) fr_vec_avx2 fr_vec_over_root_avx2(fr_vec_avx2 a, fr_vec_avx2 v, double c, double eps)
 {
@@ -145,6 +166,28 @@ FR_OF(avx512) void fr_vec_sums_avx512(const fr_vec_avx512 *x, double *out)
   for (int k = 0; k < 2; k++)
     z[k] = FR_SHUFFLE(avx512, y[2 * k], y[2 * k + 1], 0, 1, 8, 9, 4, 5, 12, 13) + FR_SHUFFLE(avx512, y[2 * k], y[2 * k + 1], 2, 3, 10, 11, 6, 7, 14, 15);
   *(fr_vec_at_avx512 *)out = FR_SHUFFLE(avx512, z[0], z[1], 0, 1, 2, 3, 8, 9, 10, 11) + FR_SHUFFLE(avx512, z[0], z[1], 4, 5, 6, 7, 12, 13, 14, 15);
+}
+
+FR_OF(avx512) void fr_vec_transpose_avx512(fr_vec_avx512 *x)
+{
+  fr_vec_avx512 y[8], z[8]; /* pairs of rows with every other column; four rows with every fourth */
+  FR_UNROLL
+  for (int k = 0; k < 8; k += 2) {
+    y[k] = FR_SHUFFLE(avx512, x[k], x[k + 1], 0, 8, 2, 10, 4, 12, 6, 14);
+    y[k + 1] = FR_SHUFFLE(avx512, x[k], x[k + 1], 1, 9, 3, 11, 5, 13, 7, 15);
+  }
+  FR_UNROLL
+  for (int k = 0; k < 4; k++) {
+    const int from = k / 2 * 4 + k % 2;
+    z[k] = FR_SHUFFLE(avx512, y[from], y[from + 2], 0, 1, 4, 5, 8, 9, 12, 13);
+    z[k + 4] = FR_SHUFFLE(avx512, y[from], y[from + 2], 2, 3, 6, 7, 10, 11, 14, 15);
+  }
+  FR_UNROLL
+  for (int k = 0; k < 4; k++) { /* columns k % 2 and that + 4 of those whose number, halved, is even; then odd */
+    const int from = k / 2 * 4 + k % 2, to = k / 2 * 2 + k % 2;
+    x[to] = FR_SHUFFLE(avx512, z[from], z[from + 2], 0, 1, 4, 5, 8, 9, 12, 13);
+    x[to + 4] = FR_SHUFFLE(avx512, z[from], z[from + 2], 2, 3, 6, 7, 10, 11, 14, 15);
+  }
 }
 
 FR_DEFINE_OVER_ROOT(avx512)

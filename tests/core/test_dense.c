@@ -114,6 +114,29 @@ static double wrong(size_t rows, size_t inner, size_t cols, const double *a, siz
   return worst;
 }
 
+/* Products with a few particles, and of these with each other. */
+static void test_few(size_t n, size_t S)
+{
+  const size_t square = n * n, ld = (S + FR_LANES - 1) / FR_LANES * FR_LANES + FR_LANES;
+  double *a = malloc((2 * square + 2 * n * ld + S * ld) * sizeof(double)), *L = a + square, *x = L + square, *out = x + n * ld, *gram = out + n * ld;
+  const int d = (int)n;
+  fill(square, 6, a);
+  fill(n * ld, 7, x);
+  memcpy(L, a, square * sizeof(double));
+  for (size_t i = 0; i < n; i++) memset(L + i * n + i + 1, 0, (n - i - 1) * sizeof(double));
+  fr_dense_multiply(d, FR_FULL, a, (int)S, ld, x, out);
+  CHECK(wrong(n, n, S, a, n, 1, x, ld, 1, NULL, out, ld) < 1e-12);
+  fr_dense_multiply(d, FR_LOWER, L, (int)S, ld, x, out);
+  CHECK(wrong(n, n, S, L, n, 1, x, ld, 1, NULL, out, ld) < 1e-12);
+  fr_dense_multiply_transposed(d, FR_FULL, a, (int)S, ld, x, out);
+  CHECK(wrong(n, n, S, a, 1, n, x, ld, 1, NULL, out, ld) < 1e-12);
+  fr_dense_multiply_transposed(d, FR_LOWER, L, (int)S, ld, x, out);
+  CHECK(wrong(n, n, S, L, 1, n, x, ld, 1, NULL, out, ld) < 1e-12);
+  fr_dense_inner(d, (int)S, ld, x, gram);
+  CHECK(wrong(S, n, S, x, 1, ld, x, ld, 1, NULL, gram, ld) < 1e-12);
+  free(a);
+}
+
 static void test_large(size_t n)
 {
   const size_t square = n * n, S = 24, ld = 40;
@@ -181,6 +204,9 @@ static void test_large(size_t n)
 
 void test_dense(void)
 {
+  const size_t sizes[] = {1, 3, 8, 31, 32, 33, 45, 127, 128, 150, 201}, particles[] = {1, 4, 8, 11, 16, 24, 32, 40};
+  for (int k = 0; k < 11; k++)
+    for (int s = 0; s < 8; s++) test_few(sizes[k], particles[s]);
   test_large(128);
   test_large(150);
   test_large(331);

@@ -438,8 +438,87 @@ static void test_unknown_phase(void)
   free(work);
 }
 
+/* The multiple of `want` that is closest to `found` (n each), and the largest difference from it over the largest of `found`. */
+static double multiple(size_t n, const double *found, const double *want, double *error)
+{
+  double both = 0.0, square = 0.0, worst = 0.0, largest = 0.0;
+  for (size_t i = 0; i < n; i++) {
+    both += found[i] * want[i];
+    square += want[i] * want[i];
+    largest = fmax(largest, fabs(found[i]));
+  }
+  for (size_t i = 0; i < n; i++) worst = fr_worst(worst, fabs(found[i] - both / square * want[i]));
+  *error = worst / largest;
+  return both / square;
+}
+
+/* A step moves loc by a multiple of L times the mean of a, and L by one of L times the mean of b e' below the diagonal and half of it there, as
+ * sums over the pairs, one by one, have them. */
+static void test_step(int d, int P)
+{
+  const size_t n = (size_t)d, ld = (size_t)fr_width(P), one = (size_t)fr_width(1);
+  target t = make_target(LOG_GAMMA, d, 1.5);
+  fr_natural s = start_state(d, 0.2);
+  double counts[1] = {0.0}, loss, error, rate, lp[FR_LANES];
+  fr_natural_spec spec = {.log_density = log_density, .model = &t, .explain = explain, .counts = counts, .seed = 3, .pairs = P, .tol = TOL};
+  double *work = calloc(fr_natural_work(d, P), sizeof(double)), *e = calloc(n * ld, sizeof(double)), *z = calloc(2 * n * one, sizeof(double));
+  double *g = z + n * one, *plus = calloc(6 * n + 2 * n * n, sizeof(double)), *a = plus + n, *b = a + n, *mean = b + n, *want_loc = mean + n;
+  double *moved_loc = want_loc + n, *M = moved_loc + n, *want = M + n * n;
+  t.state = &s;
+  s.c.phase = FR_NATURAL_CONVERGED;
+  for (size_t j = 0; j < n; j++) fr_normals(5, FR_STREAM_FIT, j, 0, P, 1, ld, e + j * ld);
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < i; j++) s.factor[i * n + j] = 0.3 * sin((double)(i + 2 * j)) / sqrt((double)n) * s.factor[i * n + i];
+  for (size_t p = 0; p < (size_t)P; p++) {
+    for (int sign = 1; sign >= -1; sign -= 2) {
+      for (size_t i = 0; i < n; i++) {
+        double move = 0.0;
+        for (size_t j = 0; j <= i; j++) move += s.factor[i * n + j] * e[j * ld + p];
+        for (size_t lane = 0; lane < one; lane++) z[i * one + lane] = s.loc[i] + sign * move;
+      }
+      CHECK(log_density(&t, 1, one, z, lp, g) == FR_OK);
+      for (size_t j = 0; sign == 1 && j < n; j++) plus[j] = g[j * one];
+    }
+    for (size_t j = 0; j < n; j++) {
+      a[j] = 0.0;
+      b[j] = e[j * ld + p];
+      for (size_t i = j; i < n; i++) {
+        a[j] += s.factor[i * n + j] * 0.5 * (plus[i] + g[i * one]);
+        b[j] += s.factor[i * n + j] * 0.5 * (plus[i] - g[i * one]);
+      }
+      mean[j] += a[j] / P;
+    }
+    for (size_t i = 0; i < n; i++)
+      for (size_t j = 0; j <= i; j++) M[i * n + j] += (i == j ? 0.5 : 1.0) * b[i] * e[j * ld + p] / P;
+  }
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j <= i; j++) {
+      want_loc[i] += s.factor[i * n + j] * mean[j];
+      for (size_t k = j; k <= i; k++) want[i * n + j] += s.factor[i * n + k] * M[k * n + j];
+    }
+  fr_natural before = copy_state(&s);
+  CHECK(fr_natural_step(&s, &spec, P, ld, e, &loss, work) == FR_OK && isfinite(loss));
+  for (size_t i = 0; i < n; i++) s.loc[i] -= before.loc[i];
+  for (size_t i = 0; i < n * n; i++) s.factor[i] -= before.factor[i];
+  rate = multiple(n, s.loc, want_loc, &error);
+  CHECK(rate > 0.0 && rate < 1.0 + 1e-9 && error < 1e-9);
+  rate = multiple(n * n, s.factor, want, &error);
+  CHECK(rate > 0.0 && rate < 1.0 + 1e-9 && error < 1e-9);
+  free_state(&before);
+  free_state(&s);
+  free_target(&t);
+  free(work);
+  free(e);
+  free(z);
+  free(plus);
+}
+
 void test_natural(void)
 {
+  const int step_dims[] = {1, 2, 7, 8, 9, 16, 45, 130, 203}, step_pairs[] = {2, 3, 4, 8, 11, 16, 20};
+  for (int k = 0; k < 9; k++)
+    for (int p = 0; p < 7; p++) test_step(step_dims[k], step_pairs[p]);
+
   const int dims[] = {1, 2, 7, 33};
   for (int k = 0; k < 4; k++) {
     test_exact(GAUSSIAN, dims[k], 1.0, 0.0);
