@@ -6,11 +6,12 @@
 #'
 #' `natural()` works in phases. L-BFGS climbs the log density; Normals at points of its path, and those that the Hessian at
 #' its end gives, compete by their ELBO. Where the best is still far off, batch-and-match follows. Then natural-gradient steps from
-#' antithetic pairs of draws, and, up to 200 coordinates, L-BFGS on fixed draws whose first two moments are matched; above,
-#' natural-gradient steps with a velocity (O'Donoghue and Candes 2015) in growing batches; a step that leads clearly down is taken back. What
-#' stops it is the estimated gap on draws that the guide has never seen; above 200 coordinates it is set against what the latest steps have
-#' gained, since along a curved valley more is left than the gradient says. From 21 to 100 coordinates a climb that finds no plain mode is followed
-#' by a walk, above 100 the walk comes first. Up to 50 coordinates, where
+#' antithetic pairs of draws (above 200 coordinates with a velocity, O'Donoghue and Candes 2015, in growing batches; a step that leads clearly down
+#' is taken back), and L-BFGS on fixed draws whose first two moments are matched. What stops it is the estimated gap on draws that the guide
+#' has never seen. Above 500 coordinates, and above 200 where the log weights hardly vary, it stops without fixed draws, when the
+#' gap, set against what the latest steps have gained, is small: along a curved valley more is left than the gradient says. From 21 to 100 coordinates a
+#' climb that finds no plain mode is followed by a walk, above 100 the walk comes first. Where a climb or a walk ends in the throat of a funnel, a
+#' Normal from earlier on its way competes with the one there, after batch-and-match or 15 steps from each. Up to 50 coordinates, where
 #' the log weights of the guide have an sd of .3 and more when it has arrived, or when a tenth of the budget is spent, up to five climbs from starts that
 #' are uniform on (-2, 2) in every coordinate look for a better mode; from one whose Normal has the clearly higher ELBO the run goes on. Where the gap
 #' has itself an error of more than a tenth of `tol`, 64 steps that average follow, as they do when a converged fit is asked for more.
@@ -19,7 +20,7 @@
 #' In [svi_step()], `natural()` takes one natural-gradient step, and each draw is used as a pair, `loc + L eps` and `loc - L eps`.
 #'
 #' @param budget The most gradients of the log density to evaluate before the fit ends as "budget_exhausted"; NULL: 100,000 and 50 a
-#'   coordinate.
+#'   coordinate, 200 a coordinate above 200 of them, where each fixed draw costs more.
 #' @param lr Learning rate, positive. Adam's default is Pyro's 0.005 in its AutoMultivariateNormal tutorial.
 #' @param betas Two numbers in `[0, 1)`: the decay of the averages of the gradient and of its square.
 #' @param eps Added to the denominator, for numerical stability.
@@ -56,7 +57,7 @@ natural <- function(budget = NULL) {
 }
 
 # Gradients that natural() may take where the user does not say.
-natural_budget <- function(optimizer, d) if (is.null(optimizer$budget)) 1e5 + 50 * d else optimizer$budget
+natural_budget <- function(optimizer, d) if (is.null(optimizer$budget)) 1e5 + (if (d > 200) 200 else 50) * d else optimizer$budget
 
 #' @rdname optimizers
 #' @export

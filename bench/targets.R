@@ -64,7 +64,16 @@ hierarchical_targets <- function() {
   few <- count_data(24, 8, 3)
   set.seed(29)
   many <- list(J = 220, y = rnorm(220, rnorm(220, 1, 0.7), 1))
+  set.seed(31)
+  people <- list(J = 250, g = rep(1:250, each = 3))
+  people$y <- rbinom(750, 1, plogis(-0.3 + rnorm(250, 0, 0.5)[people$g]))
   list(
+    binary_252 = target(model({
+      a  ~ normal(0, 2)
+      sd ~ half_normal(2)
+      u  ~ normal(0, sd, dim = J)
+      y  ~ bernoulli_logit(a + u[g])
+    }), people, hard = TRUE),
     groups_220 = target(model({
       mu  ~ normal(0, 5)
       tau ~ half_normal(2)

@@ -277,9 +277,10 @@ static size_t choose_work(int d)
 size_t fr_natural_work(int d, int pairs)
 {
   size_t n = fr_larger(fr_larger(fr_natural_climb_work(d), fr_natural_steps_work(d, pairs)), choose_work(d));
-  if (d > FR_NATURAL_MATCHED_MAX) return fr_larger(n, fr_natural_grow_work(d));
+  if (d > FR_NATURAL_MATCHED_MAX) n = fr_larger(n, fr_natural_grow_work(d));
+  if (d > FR_NATURAL_FIXED_MAX) return n;
   if (d <= FR_NATURAL_SCOUT_MAX) n = fr_larger(n, fr_natural_scout_work(d));
-  return fr_larger(fr_larger(n, fr_natural_match_work(d)), fr_natural_matched_work(d));
+  return fr_larger(fr_larger(n, d > FR_NATURAL_MATCHED_MAX ? 0 : fr_natural_match_work(d)), fr_natural_matched_work(d));
 }
 
 static int one_unit(fr_natural *state, const fr_natural_spec *spec, double *work)

@@ -5,8 +5,9 @@
  *   (the walk of natural_walk.c, before the climb for d > 100, after one that found no plain mode for d > 20)
  *   far, match              where the gap is large: batch-and-match (Cai et al. 2024), kept if the ELBO says so
  *   steps                   natural-gradient steps with 8 antithetic pairs, until their noise hides the signal
- *   verdict, solve          d <= FR_NATURAL_MATCHED_MAX: L-BFGS on fixed moment-matched draws, judged on fresh ones
- *   grow                    above: natural-gradient steps with a velocity in growing batches, judged by their own U-statistic and their gains
+ *   grow                    in place of these three for d > FR_NATURAL_MATCHED_MAX: natural-gradient steps with a velocity in growing batches, judged by
+ *                           their own U-statistic and their gains; for d <= FR_NATURAL_FIXED_MAX until little is left, if the log weights vary
+ *   verdict, solve          d <= FR_NATURAL_FIXED_MAX: L-BFGS on fixed moment-matched draws, judged on fresh ones
  *   scout                   d <= FR_NATURAL_SCOUT_MAX, where a guide that has arrived does not fit well: climbs from other starts
  *   average                 after a verdict whose own error is large: steps that average, FR_NATURAL_AVERAGED of them
  *   converged               when more steps are asked for: more of these
@@ -20,7 +21,8 @@
 #include "dense.h"
 #include "guide.h"
 
-#define FR_NATURAL_MATCHED_MAX 200  /* largest d with fixed draws: each pass costs O(d^3) */
+#define FR_NATURAL_MATCHED_MAX 200  /* largest d that comes to fixed draws straight from its warm start */
+#define FR_NATURAL_FIXED_MAX 500    /* largest d with fixed draws, each pass of which costs O(d^3) */
 #define FR_NATURAL_SCOUT_MAX 50     /* largest d for which other starts are tried */
 #define FR_NATURAL_BATCHES 16       /* independent batches behind a verdict, at most */
 #define FR_NATURAL_MEMORY 20        /* curvature pairs kept in the natural frame */
@@ -63,8 +65,8 @@ enum fr_natural_phase {
   X(refined)        /* Hessians taken anew in the frame of the one before */ \
   X(funnel)         /* 1 once earlier points of the path have been tried because the mode was far from the optimum */ \
   X(refining)       /* points tried around the best of those */ \
-  X(rival)          /* quick ELBO of the best of those that did not win, where it lies earlier on the path than what did; -Inf: none */ \
-  X(matching)       /* 1 while batch-and-match sets out from that */ \
+  X(rival)          /* ELBO of a Normal that did not win, but lies earlier than what did, on the path or, where d is large, on the walk; -Inf: none */ \
+  X(racing)         /* 1 while batch-and-match, or the growing phase, sets out from that */ \
   X(at)             /* position within a phase: path point, candidate, column, iteration */ \
   X(value)          /* at the point from which a line is searched */ \
   X(slope) X(length) X(low) X(high) X(trials) X(best_length) X(best_value) /* a line search; slope: along the velocity, too */ \
@@ -82,6 +84,7 @@ enum fr_natural_phase {
   X(batches)        /* of them those that a solve uses */ \
   X(draws)          /* first batch of the draws that are fixed at present */ \
   X(held)           /* curvature pairs held */ \
+  X(ridge)          /* 1 where the latest verdict found the ELBO flatter than assumed along a slope that noise does not explain */ \
   X(bad)            /* verdicts in a row with draws that were not finite */ \
   X(gap) X(gap_se) X(floor)  /* the latest verdict, and what its noise would leave */ \
   X(left)           /* gap that the latest move is expected to have left */ \
@@ -111,7 +114,7 @@ typedef struct {
   int fallen_back;                 /* not kept: the guide to give is the best, not the one at hand */
   double *mean_gradient;           /* d: of the step before */
   double *velocity;                /* fr_natural_velocity_size(d): of the growing phase, (d, d x d lower); NULL where there is none */
-  double *climb;                   /* fr_natural_climb_size(d), NULL once the climb is over */
+  double *climb;                   /* fr_natural_climb_size(d), NULL once the climb is over and no rival left */
   double *frame;                   /* fr_natural_frame_size(d), NULL before verdict and for large d */
 } fr_natural;
 
@@ -131,6 +134,10 @@ typedef struct {
   int (*poll)(void *data, double step, double loss);
   void *poll_data;
 } fr_natural_spec;
+
+/* Of FR_NATURAL_BATCHES and FR_NATURAL_MEMORY what d coordinates have room for. */
+FR_INLINE size_t fr_natural_batches(int d) { return d > FR_NATURAL_MATCHED_MAX ? 6 : FR_NATURAL_BATCHES; }
+FR_INLINE size_t fr_natural_memory(int d) { return d > FR_NATURAL_MATCHED_MAX ? 12 : FR_NATURAL_MEMORY; }
 
 size_t fr_natural_climb_size(int d);
 size_t fr_natural_frame_size(int d);

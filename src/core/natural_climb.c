@@ -6,7 +6,7 @@
 size_t fr_natural_climb_size(int d)
 {
   const size_t n = (size_t)d;
-  return 2 * (FR_PATH_MAX + 2) * n + 3 * n + 3 * n * n + (d > FR_NATURAL_MATCHED_MAX ? 0 : n + n * n);
+  return 2 * (FR_PATH_MAX + 2) * n + 3 * n + 3 * n * n + n + (d > FR_NATURAL_MATCHED_MAX ? n : n * n);
 }
 
 fr_climb_arrays fr_climb_layout(const fr_natural *state)
@@ -98,7 +98,7 @@ void fr_next_round(fr_natural *state, const double *loc, const double *factor)
   state->c.path = -1.0;
   state->c.funnel = 0.0;
   state->c.refining = 0.0;
-  state->c.rival = -INFINITY;
+  if (state->d <= FR_NATURAL_MATCHED_MAX) state->c.rival = -INFINITY;
   state->c.unfinished = 0.0;
   state->c.phase = FR_NATURAL_CLIMB;
 }

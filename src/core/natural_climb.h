@@ -22,7 +22,7 @@ typedef struct {
   double *hessian;        /* d x d */
   double *base;           /* d x d lower: frame of the Hessian; then the factor from it */
   double *base_gradient;  /* d: in that frame; then the Newton point */
-  double *rival_loc, *rival_factor; /* d, d x d lower: see the counter `rival`; d <= FR_NATURAL_MATCHED_MAX */
+  double *rival_loc, *rival_factor; /* d; d x d lower or, where d is large, its diagonal: see the counter `rival` */
 } fr_climb_arrays;
 
 fr_climb_arrays fr_climb_layout(const fr_natural *state);

@@ -90,7 +90,7 @@ static int carry_curvature(fr_natural *state, const fr_matched_frame *f, const d
 int fr_matched_move(fr_natural *state, const fr_matched_frame *f, const double *u, const fr_matched_work *w)
 {
   const size_t n = (size_t)state->d;
-  double loc[FR_NATURAL_MATCHED_MAX];
+  double loc[FR_NATURAL_FIXED_MAX];
   int status = fr_natural_point(state, u, loc, w->M, w->scratch);
   if (status != FR_OK) return status;
   if (state->c.held > 0.0 && fr_dot(f->n, u, u) > SAME_FRAME && carry_curvature(state, f, w->M, w) != FR_OK) state->c.held = 0.0;
@@ -107,8 +107,8 @@ void fr_matched_remember(const fr_matched_frame *f, fr_natural_counters *c, doub
   for (size_t i = 0; i < n; i++) mean[i] -= mean_after[i]; /* y */
   const double length = c->best_length, along = length * fr_dot(n, mean, f->direction);
   if (!(along > 1e-8 * length * sqrt(fr_dot(n, mean, mean) * fr_dot(n, f->direction, f->direction)))) return;
-  const size_t to = held < FR_NATURAL_MEMORY ? held : FR_NATURAL_MEMORY - 1;
-  if (held == FR_NATURAL_MEMORY) {
+  const size_t to = held < f->memory ? held : f->memory - 1;
+  if (held == f->memory) {
     memmove(f->s, f->s + n, to * n * sizeof(double));
     memmove(f->y, f->y + n, to * n * sizeof(double));
   }

@@ -7,8 +7,10 @@
  * Along a curved valley one natural gradient after the other points the same way. The moves therefore keep a part of their velocity while
  * they climb, and lose it when they do not (O'Donoghue and Candes 2015). Along such a valley the ELBO is flatter than the natural gradient
  * takes it to be, and more is left to gain than the gap U says. Two things tell how much more: how the slope along the velocity has
- * changed over the last move; and what the latest moves have gained, on the same draws, beside the gap that they have closed. */
-#include "natural_parts.h"
+ * changed over the last move; and what the latest moves have gained, on the same draws, beside the gap that they have closed.
+ *
+ * Where the walk of the warm start has left a rival, both have their turn to come near what they lead to, and the better goes on. */
+#include "natural_climb.h"
 
 #include "dense_blocked.h"
 #include "rng.h"
@@ -27,6 +29,9 @@
 #define TRIFLE 0.01    /* gap in units of tol that is left however flat the ELBO may be */
 #define NEAR 10.0      /* gap in units of tol above which the best guide is kept at each move */
 #define HIDDEN 0.05    /* signal, as a part of its noise, below which batches grow */
+#define LEG 15.0       /* units in which two guides that compete have their turn, at most */
+#define ARRIVED 1.0    /* nats of a gap that end it */
+#define PLAIN 0.2      /* sd of the log weights' means over pairs up to which the ELBO curves as the natural gradient has it */
 #define WORSE 1.0      /* nats, and WORSE_ERRORS errors, by which a guide that is given up is below the best */
 #define WORSE_ERRORS 4.0
 
@@ -256,6 +261,39 @@ static int gained(fr_natural *state, const fr_natural_spec *spec, double *gain, 
   return FR_OK;
 }
 
+static int races(const fr_natural_counters *c) { return c->rival > -INFINITY || c->racing; }
+
+/* Both moves of the race: the guide at hand makes way for its rival, and stands as the best meanwhile; then the better of them stays. */
+static int race_on(fr_natural *state, const fr_natural_spec *spec, double *work)
+{
+  fr_natural_counters *c = &state->c;
+  const size_t n = (size_t)state->d;
+  if (!c->racing) {
+    const fr_climb_arrays k = fr_climb_layout(state);
+    memcpy(state->best_loc, state->loc, n * sizeof(double));
+    memcpy(state->best_factor, state->factor, n * n * sizeof(double));
+    memcpy(state->loc, k.rival_loc, n * sizeof(double));
+    memset(state->factor, 0, n * n * sizeof(double));
+    for (size_t j = 0; j < n; j++) state->factor[j * n + j] = k.rival_factor[j];
+    c->rival = -INFINITY;
+    c->racing = 1.0;
+    c->pairs = 0.0;
+  } else {
+    double gain, se;
+    int status = gained(state, spec, &gain, &se, work);
+    if (status != FR_OK) return status;
+    if (!(gain > 0.0)) {
+      memcpy(state->loc, state->best_loc, n * sizeof(double));
+      memcpy(state->factor, state->best_factor, n * n * sizeof(double));
+      c->pairs = 0.0;
+    }
+    c->racing = 0.0;
+  }
+  c->at = 0.0;
+  c->shrunk = 0.0;
+  return FR_OK;
+}
+
 /* By how much the gap is more than it reads, by what the moves since a guide was kept have gained; infinite where that is not known. */
 static int more_left(fr_natural *state, const fr_natural_spec *spec, double *more, double *work)
 {
@@ -300,6 +338,9 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   const size_t n = (size_t)state->d;
   grow_batch g;
   lay_out(state->d, work, &g);
+  const int arrived = c->pairs > 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < ARRIVED;
+  if (races(c) && (arrived || c->at >= LEG)) return race_on(state, spec, chunk_work(state->d, &g));
+  c->at += 1.0;
   if (c->pairs == 0.0) {
     c->pairs = FIRST_PAIRS;
     c->cap = MOST_RATE;
@@ -352,10 +393,16 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   }
   /* nothing is evaluated from here on */
   fr_natural_succeed(state);
+  if (state->d <= FR_NATURAL_FIXED_MAX && finite && !races(c) && most < ARRIVED && elbo_se * sqrt(P) > PLAIN) { /* noise hides a flat ridge */
+    c->bad = 0.0;
+    c->pairs = 0.0;
+    c->phase = FR_NATURAL_VERDICT;
+    return FR_OK;
+  }
   c->bad = finite ? 0.0 : c->bad + 1.0;
   if (c->bad > 10.0) c->in_a_row = FR_NATURAL_MAX_REFUSED;
-  if (led_astray(state, spec, elbo_se, gap, finite)) return FR_OK;
-  if (finite && more * most < spec->tol) c->phase = FR_NATURAL_CONVERGED;
+  if (!c->racing && led_astray(state, spec, elbo_se, gap, finite)) return FR_OK;
+  if (!races(c) && finite && more * most < spec->tol) c->phase = FR_NATURAL_CONVERGED;
   else if (compared) keep(state, elbo_se, gap);
   c->kept = slope < 0.0 || length == 0.0 ? 0.0 : fmin(c->kept + KEPT_STEP, MOST_KEPT);
   move(state, &g, rate_loc, rate_factor);

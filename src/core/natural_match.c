@@ -44,18 +44,18 @@ static int choose(fr_natural *state, const fr_natural_spec *spec, double *work)
   double iterate, before, other = -INFINITY;
   int status = fr_natural_quick(state, spec, state->best_loc, state->best_factor, CHECK_PAIRS, state->c.batch, &iterate, work);
   if (status == FR_OK) status = fr_natural_quick(state, spec, start, start + n, CHECK_PAIRS, state->c.batch, &before, work);
-  if (status == FR_OK && state->c.matching)
+  if (status == FR_OK && state->c.racing)
     status = fr_natural_quick(state, spec, k.rival_loc, k.rival_factor, CHECK_PAIRS, state->c.batch, &other, work);
   if (status != FR_OK) return status;
   state->c.batch += 1.0;
   memcpy(state->loc, iterate > before ? state->best_loc : start, n * sizeof(double));
   memcpy(state->factor, iterate > before ? state->best_factor : start + n, n * n * sizeof(double));
-  const int set_out = !state->c.matching && state->c.rival > -INFINITY;
+  const int set_out = !state->c.racing && state->c.rival > -INFINITY;
   if (set_out || other > fmax(iterate, before)) {
     swap(n, state->loc, k.rival_loc);
     swap(n * n, state->factor, k.rival_factor);
   }
-  state->c.matching = set_out;
+  state->c.racing = set_out;
   state->c.rival = -INFINITY;
   state->c.at = 0.0;
   if (!set_out) end(state);

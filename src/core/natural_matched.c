@@ -14,7 +14,7 @@ static size_t coordinates(int d) { return (size_t)d + (size_t)d * ((size_t)d + 1
 
 size_t fr_natural_frame_size(int d)
 {
-  return d > FR_NATURAL_MATCHED_MAX ? 0 : coordinates(d) * (2 + 2 * FR_NATURAL_BATCHES + 2 * FR_NATURAL_MEMORY);
+  return d > FR_NATURAL_FIXED_MAX ? 0 : coordinates(d) * (2 + 2 * fr_natural_batches(d) + 2 * fr_natural_memory(d));
 }
 
 fr_matched_frame fr_matched_layout(const fr_natural *state)
@@ -22,15 +22,17 @@ fr_matched_frame fr_matched_layout(const fr_natural *state)
   fr_matched_frame f = {.n = coordinates(state->d), .of = (int)state->c.of, .batches = (int)state->c.batches, .u = state->frame};
   f.direction = f.u + f.n;
   f.gradient = f.direction + f.n;
-  f.best_gradient = f.gradient + FR_NATURAL_BATCHES * f.n;
-  f.s = f.best_gradient + FR_NATURAL_BATCHES * f.n;
-  f.y = f.s + FR_NATURAL_MEMORY * f.n;
+  f.most = fr_natural_batches(state->d);
+  f.memory = fr_natural_memory(state->d);
+  f.best_gradient = f.gradient + f.most * f.n;
+  f.s = f.best_gradient + f.most * f.n;
+  f.y = f.s + f.memory * f.n;
   return f;
 }
 
 static size_t scratch_size(int d)
 {
-  const size_t n = (FR_NATURAL_BATCHES + 1) * coordinates(d) + FR_NATURAL_MEMORY, chunk = fr_pairs_work(d, FR_NATURAL_PAIRS);
+  const size_t n = (fr_natural_batches(d) + 1) * coordinates(d) + fr_natural_memory(d), chunk = fr_pairs_work(d, FR_NATURAL_PAIRS);
   const size_t lapack = fr_dense_work(d) + (size_t)d * (size_t)d;
   const size_t two = n > chunk ? n : chunk;
   return two > lapack ? two : lapack;
@@ -39,14 +41,14 @@ static size_t scratch_size(int d)
 size_t fr_natural_matched_work(int d)
 {
   const size_t n = (size_t)d;
-  return 8 + (FR_NATURAL_BATCHES + 6) * n * n + (FR_NATURAL_BATCHES + 1) * coordinates(d) + scratch_size(d);
+  return 8 + (fr_natural_batches(d) + 6) * n * n + (fr_natural_batches(d) + 1) * coordinates(d) + scratch_size(d);
 }
 
 fr_matched_work fr_matched_lay_out(int d, double *work)
 {
   const size_t n = (size_t)d * (size_t)d;
   fr_matched_work w = {.prepared = work, .whiten = work + 8};
-  w.T = w.whiten + FR_NATURAL_BATCHES * n;
+  w.T = w.whiten + fr_natural_batches(d) * n;
   w.T_inverse = w.T + n;
   w.A = w.T_inverse + n;
   w.A_raw = w.A + n;
@@ -54,7 +56,7 @@ fr_matched_work fr_matched_lay_out(int d, double *work)
   w.product = w.M + n;
   w.trial = w.product + n;
   w.gradient = w.trial + coordinates(d);
-  w.scratch = w.gradient + FR_NATURAL_BATCHES * coordinates(d);
+  w.scratch = w.gradient + fr_natural_batches(d) * coordinates(d);
   return w;
 }
 
@@ -193,8 +195,8 @@ static void batch_gradient(const fr_natural *state, const fr_matched_work *w, in
     for (size_t j = 0; j <= i; j++) *v++ = (i == j ? sqrt(0.5) : 0.5) * (w->product[i * n + j] + (i == j ? 0.0 : w->product[j * n + i]));
 }
 
-/* The sample ELBO at u (less d / 2 log 2 pi e) of each of the first `batches` batches and its gradient; *usable is 0 where T is not positive definite or too
- * many pairs are not finite. */
+/* The sample ELBO at u (less d / 2 log 2 pi e) of each of the first `batches` batches and its gradient; *usable is 0 where T is not positive definite or,
+ * with *lost at 1, too many pairs or what comes of them are not finite. */
 int fr_matched_evaluate(fr_natural *state, const fr_natural_spec *spec, const fr_matched_work *w, int batches, const double *u, double *value,
                     double *gradient, double *lost, int *usable)
 {
@@ -208,7 +210,7 @@ int fr_matched_evaluate(fr_natural *state, const fr_natural_spec *spec, const fr
   const double log_det = fr_sum_log_diagonal(d, w->T_inverse) * 2.0 + fr_sum_log_diagonal(d, state->factor);
   if (fr_dense_invert_cholesky(d, w->T_inverse) != FR_OK) return FR_OK;
   fr_dense_product(d, FR_LOWER, state->factor, w->T, w->A);
-  double move[FR_NATURAL_MATCHED_MAX], half_sum[FR_NATURAL_MATCHED_MAX];
+  double move[FR_NATURAL_FIXED_MAX], half_sum[FR_NATURAL_FIXED_MAX];
   fr_matched_moved_loc(state, u, move);
   for (int b = 0; b < batches; b++) {
     batch_sums sums = {.half_sum = half_sum, .moment = w->M, .lost_moment = w->T};

@@ -8,23 +8,26 @@
 #define LEAST_CURVATURE 0.02  /* the ELBO's Hessian is near -I at an optimum: eigenvalues of .05 to 2.9 were met */
 #define LITTLE 0.1         /* of tol: a gap that needs no explaining by noise */
 
+#define RIDGE 0.2          /* of that, where the ELBO is flatter than assumed: a slope may go on for long */
+
 typedef struct {
   size_t n;
-  int of;                         /* batches drawn, at most FR_NATURAL_BATCHES */
+  int of;                         /* batches drawn, at most `most` */
   int batches;                    /* of them those that the solve uses: natural_solve.c */
+  size_t most, memory;            /* fr_natural_batches(d), fr_natural_memory(d) */
   double *u, *direction;          /* n */
-  double *gradient, *best_gradient; /* FR_NATURAL_BATCHES x n */
-  double *s, *y;                  /* FR_NATURAL_MEMORY x n */
+  double *gradient, *best_gradient; /* most x n */
+  double *s, *y;                  /* memory x n */
 } fr_matched_frame;
 
 /* Workspace. The whitening factors are kept from unit to unit of a run, for the draws whose number stands in `prepared`. */
 typedef struct {
   double *prepared;  /* 1 (8 for alignment): first batch of the draws that are prepared; NaN: none */
-  double *whiten;    /* FR_NATURAL_BATCHES lower d x d: e = whiten raw */
+  double *whiten;    /* fr_natural_batches(d) lower d x d: e = whiten raw */
   double *T, *T_inverse, *A, *A_raw, *M, *product; /* d x d */
   double *trial;     /* n */
-  double *gradient;  /* FR_NATURAL_BATCHES x n, at the trial */
-  double *scratch;   /* (FR_NATURAL_BATCHES + 1) n, directions of fr_matched_gap; or chunks of pairs */
+  double *gradient;  /* fr_natural_batches(d) x n, at the trial */
+  double *scratch;   /* (fr_natural_batches(d) + 1) n, directions of fr_matched_gap; or chunks of pairs */
 } fr_matched_work;
 
 typedef struct {

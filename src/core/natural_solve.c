@@ -12,7 +12,7 @@
 int fr_matched_tilted(const fr_matched_frame *f) { return f->batches > 1 && f->batches < f->of; }
 
 /* The linear term, where the gradient of the last batch would stand. */
-double *fr_matched_tilt(const fr_matched_frame *f) { return f->best_gradient + (FR_NATURAL_BATCHES - 1) * f->n; }
+double *fr_matched_tilt(const fr_matched_frame *f) { return f->best_gradient + (f->most - 1) * f->n; }
 
 static void solve_gradient(const fr_matched_frame *f, const double *gradient, double *mean)
 {
@@ -53,7 +53,8 @@ static int next_direction(fr_natural *state, const fr_natural_spec *spec, const 
     slope = fr_dot(f->n, w->trial, w->trial);
   }
   const double floor = f->batches < f->of ? (fr_matched_tilted(f) ? 1 : f->of) * c->floor : fr_matched_gap(f, (int)c->held, f->gradient, w->scratch).floor;
-  if (!(0.5 * slope >= fmax(0.5 * LITTLE * spec->tol, WORTH * floor)) || c->at >= MAX_PASSES) return 0;
+  const double little = (c->ridge ? RIDGE : 1.0) * LITTLE * spec->tol;
+  if (!(0.5 * slope >= fmax(0.5 * little, WORTH * floor)) || c->at >= MAX_PASSES) return 0;
   const double reach = fmax(1.0, sqrt((double)state->d)), norm = sqrt(fr_dot(f->n, f->direction, f->direction));
   fr_search_start(c, slope, fmin(1.0, reach / norm));
   return 1;

@@ -17,6 +17,9 @@
 #define ROUGH 1.5            /* a gap of so many times the noise of one batch is closed by that alone at first */
 #define PROBE 0.25            /* length of a step to see the curvature by */
 #define SHARE 0.12            /* of all gradients so far: a verdict that took less is next to nothing */
+#define FLAT 0.85            /* part of the curvature assumed below which a gap of SIGNIFICANT errors and MORE floors may be the foot of a ridge */
+#define SIGNIFICANT 10.0
+#define MORE 1.2             /* the draws of a solve leave one at most */
 #define UNSURE 0.1            /* of tol: a verdict with a larger error may have missed draws that are rare and weigh much */
 #define TROUBLE 0.1            /* of the gradients that may be taken: who has not arrived by then may be in the wrong place */
 #define LOSS 1.0              /* nats by which a guide may be worse than the best before, beyond the noise */
@@ -86,8 +89,9 @@ static void grow(fr_natural *state, const fr_natural_spec *spec, double by)
   fr_natural_counters *c = &state->c;
   const double now = c->pairs * c->of, most = fmax(now, 0.125 * spec->budget);
   const double total = fmin(most, now * fmax(1.0, fmin(GROWTH, by)));
-  c->of = fmax(LEAST_BATCHES, fmin(FR_NATURAL_BATCHES, floor(total / least_pairs(state->d))));
-  c->pairs = fmax(c->of == FR_NATURAL_BATCHES || c->of == LEAST_BATCHES ? 0.0 : least_pairs(state->d), ceil(total / c->of));
+  const double batches = (double)fr_natural_batches(state->d);
+  c->of = fmax(LEAST_BATCHES, fmin(batches, floor(total / least_pairs(state->d))));
+  c->pairs = fmax(c->of == batches || c->of == LEAST_BATCHES ? 0.0 : least_pairs(state->d), ceil(total / c->of));
 }
 
 /* Back to the best guide that a verdict has seen, with more draws and no curvature. */
@@ -177,7 +181,7 @@ static int drifts_on(const fr_matched_frame *f, double tol)
 /* A gap that would pass is seen through the curvature assumed, H^-1. What if the ELBO is all but straight where it leads? The first batch
  * is evaluated a step along H p, p the mean gradient of the second half of the batches, which gives A H p for the true curvature A; with g
  * that of the first half, g' H A H p over g' H p is then free of the noise of either, and the gap is larger by its inverse. */
-static int probe(fr_natural *state, const fr_natural_spec *spec, fr_matched_frame *f, const fr_matched_work *w)
+static int probe(fr_natural *state, const fr_natural_spec *spec, fr_matched_frame *f, const fr_matched_work *w, double *share)
 {
   fr_natural_counters *c = &state->c;
   const size_t n = f->n;
@@ -194,13 +198,14 @@ static int probe(fr_natural *state, const fr_natural_spec *spec, fr_matched_fram
   const double length = fmax(1.0, PROBE / sqrt(fr_dot(n, f->direction, f->direction)));
   for (size_t i = 0; i < n; i++) w->trial[i] = length * f->direction[i];
   int status = fr_matched_evaluate(state, spec, w, 1, w->trial, &value, w->gradient, &lost, &usable);
-  if (status != FR_OK || !usable) return status;
+  if (status != FR_OK) return status;
+  if (!usable) return FR_OK;
   f->batches = half;
   fr_matched_mean_gradient(f, f->gradient, first);
   fr_lbfgs_direction(n, held, f->s, f->y, 1.0, first, turned, first + n);
   for (size_t i = 0; i < n; i++) y[i] = (f->gradient[i] - w->gradient[i]) / length;
-  const double share = fr_dot(n, turned, y) / fr_dot(n, first, f->direction);
-  if (share < 1.0) c->gap /= fmax(share, LEAST_CURVATURE);
+  *share = fr_dot(n, turned, y) / fr_dot(n, first, f->direction);
+  if (*share < 1.0) c->gap /= fmax(*share, LEAST_CURVATURE);
   f->batches = 1;
   memcpy(f->best_gradient, w->gradient, n * sizeof(double));
   c->best_length = length;
@@ -275,10 +280,14 @@ int fr_natural_verdict(fr_natural *state, const fr_natural_spec *spec, double *w
     grow(state, spec, GROWTH);
     return status;
   }
+  c->ridge = 0.0;
   if (settled && passes(c, spec->tol)) {
-    status = probe(state, spec, &f, &w);
+    const double seen = c->gap;
+    double share = 1.0;
+    status = probe(state, spec, &f, &w, &share);
     if (status != FR_OK) return status;
-    if (passes(c, spec->tol)) {
+    c->ridge = share < FLAT && seen > SIGNIFICANT * c->gap_se && seen > MORE * c->floor && seen > RIDGE * LITTLE * spec->tol;
+    if (!c->ridge && passes(c, spec->tol)) {
       c->after = c->gap_se > UNSURE * spec->tol ? FR_NATURAL_AVERAGE : FR_NATURAL_CONVERGED;
       c->phase = fr_natural_scouts_left(state) ? FR_NATURAL_SCOUT : c->after;
       c->at = 0.0;

@@ -13,6 +13,8 @@
 #define LONGEST_STRIDE 0.5
 #define FLATTEST 0.01   /* curvature of a coordinate, where differences say less */
 #define MOST 2.3        /* nats that a coordinate can add to the log density in a score: log(1 / FLATTEST) / 2 */
+#define DIP 4.0         /* nats by which the ELBO falls between two places of the walk that compete */
+#define SHORT 0.2       /* nats a coordinate by which the earlier may be worse */
 #define FAR_OFF 2.0     /* nats a coordinate by which the Normal where a walk leads may be worse than the best, for a Hessian there */
 
 /* Where the density at the start is hopeless beside that of points nearer 0, the best of those is where the climb begins. */
@@ -59,12 +61,14 @@ static int crude_elbo(fr_natural *state, const fr_natural_spec *spec, const doub
 
 /* A walk whose strides know the signs of the gradient alone (Riedmiller and Braun 1993), to the point of it that is best for a Normal.
  * Where hundreds of effects share a scale, the gradient of the scale is hundreds of times theirs: a climb would follow it into the throat
- * of the funnel, where all of them are 0, before they have moved. Walking, they are as fast as it is. sd: those of the Normal there. */
-static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, double *sd, double *work)
+ * of the funnel, where all of them are 0, before they have moved. Walking, they are as fast as it is. sd: those of the Normal there. The walk
+ * may still come by the wide part of the funnel before the effects have settled, and look better deep in the throat: the first place from which the
+ * ELBO falls before it rises further is a rival (its point and sds: d each; NULL: none is asked for), whose ELBO the counter is. */
+static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, double *sd, double *rival_loc, double *rival_sd, double *work)
 {
   const size_t n = (size_t)state->d;
   double *z = work, *g = z + n, *before = g + n, *stride = before + n, *sd_here = stride + n, *sign = sd_here + n, *rest = sign + n * FR_PROBES;
-  double best = -INFINITY, value, elbo;
+  double best = -INFINITY, lowest = INFINITY, rival = -INFINITY, value, elbo;
   memcpy(z, origin, n * sizeof(double));
   fr_normals(1, FR_STREAM_FIT, 0, 0, FR_PROBES, state->d, FR_PROBES, sign);
   for (size_t i = 0; i < n * FR_PROBES; i++) sign[i] = sign[i] < 0.0 ? -1.0 : 1.0;
@@ -77,9 +81,15 @@ static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, 
       status = crude_elbo(state, spec, z, value, g, sign, &elbo, sd_here, rest);
       if (status != FR_OK) return status;
       since++;
+      lowest = fmin(lowest, elbo);
       if (elbo > best) {
         if (elbo > best + GAIN) since = 0;
-        best = elbo;
+        if (rival_loc && rival == -INFINITY && lowest < best - DIP) {
+          rival = best;
+          memcpy(rival_loc, origin, n * sizeof(double));
+          memcpy(rival_sd, sd, n * sizeof(double));
+        }
+        best = lowest = elbo;
         memcpy(origin, z, n * sizeof(double));
         memcpy(sd, sd_here, n * sizeof(double));
       }
@@ -91,15 +101,17 @@ static int walk(fr_natural *state, const fr_natural_spec *spec, double *origin, 
       before[j] = g[j];
     }
   }
+  if (rival > best - SHORT * n) state->c.rival = rival;
   return FR_OK;
 }
 
 /* The walk from z, which moves to where it leads, and the quick ELBO of the Normal there. factor: d x d */
-static int walk_from(fr_natural *state, const fr_natural_spec *spec, double *z, double *factor, double *score, double *work)
+static int walk_from(fr_natural *state, const fr_natural_spec *spec, double *z, double *factor, double *rival_loc, double *rival_sd, double *score,
+                     double *work)
 {
   const size_t n = (size_t)state->d;
   double *sd = work, *rest = sd + n;
-  int status = walk(state, spec, z, sd, rest);
+  int status = walk(state, spec, z, sd, rival_loc, rival_sd, rest);
   if (status != FR_OK) return status;
   memset(factor, 0, n * n * sizeof(double));
   for (size_t j = 0; j < n; j++) factor[j * n + j] = sd[j];
@@ -115,7 +127,8 @@ static void compete(fr_natural *state, double score, const double *z, const doub
 int fr_walk_in(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, double *work)
 {
   double score;
-  int status = walk_from(state, spec, k->origin, k->hessian, &score, work);
+  const int large = state->d > FR_NATURAL_MATCHED_MAX;
+  int status = walk_from(state, spec, k->origin, k->hessian, large ? k->rival_loc : NULL, k->rival_factor, &score, work);
   if (status == FR_OK) compete(state, score, k->origin, k->hessian);
   return status;
 }
@@ -127,7 +140,7 @@ int fr_walk_anew(fr_natural *state, const fr_natural_spec *spec, const fr_climb_
   *found = 0;
   memcpy(z, state->loc, n * sizeof(double));
   int status = fr_draw_in(state, spec, z, rest);
-  if (status == FR_OK) status = walk_from(state, spec, z, k->hessian, &score, rest);
+  if (status == FR_OK) status = walk_from(state, spec, z, k->hessian, NULL, NULL, &score, rest);
   if (status != FR_OK) return status;
   if (score > state->c.score - FAR_OFF * n) {
     status = fr_natural_evaluate(state, spec, 1, z, &value, g, rest);

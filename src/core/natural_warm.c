@@ -122,6 +122,7 @@ static void next_point(fr_natural *state, int gained, int plain)
     return;
   }
   const int mode = at_end && gained && plain && c->small >= FR_PATIENCE && !c->funnel && !c->unfinished;
+  if (mode) c->rival = -INFINITY;
   /* where the climb began is one more */
   const int beginning = state->d > FR_WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;
   const int walk = state->d > FR_WALK_AFTER && state->d <= FR_WALK_FROM && !c->walked && !c->unfinished && !mode;

@@ -299,6 +299,52 @@ test_that("a run broken off around the walk that follows a climb goes on to the 
   }
 })
 
+# Yes or no, three times each of 250 people: the throat of the funnel has an optimum of its own, 5 nats below, and leads on along a ridge.
+people <- local({
+  set.seed(5)
+  g <- rep(1:250, each = 3)
+  list(g = g, J = 250, y = rbinom(750, 1, plogis(-0.3 + rnorm(250, 0, 0.5)[g])))
+})
+people_model <- model({
+  a  ~ normal(0, 2)
+  sd ~ half_normal(2)
+  u  ~ normal(0, sd, dim = J)
+  y  ~ bernoulli_logit(a + u[g])
+})
+
+test_that("hundreds of centred effects end at one optimum", {
+  fits <- lapply(1:4, function(seed) quiet_fit(people_model, people, seed = seed))
+  expect_true(all(vapply(fits, function(fit) fit$status == "converged", NA)))
+  elbos <- vapply(fits, function(fit) elbo(fit, 8000, seed = 1)$elbo, 0)
+  expect_lt(diff(range(elbos)), 0.06)
+  # the marginal posterior of the scale, by quadrature over each effect
+  u <- seq(-8, 8, by = 0.05)
+  yes <- tabulate(tapply(people$y, people$g, sum) + 1, 4)
+  log_marginal <- function(a, s) {
+    p <- plogis(a + s * u)
+    sum(yes * log(vapply(0:3, function(k) sum(0.05 * dnorm(u) * p^k * (1 - p)^(3 - k)), 0))) + dnorm(a, 0, 2, log = TRUE) + dnorm(s, 0, 2, log = TRUE)
+  }
+  grid <- expand.grid(a = seq(-0.7, 0.3, by = 0.05), s = seq(0.02, 2, by = 0.02))
+  value <- mapply(log_marginal, grid$a, grid$s)
+  weight <- exp(value - max(value)) / sum(exp(value - max(value)))
+  at <- c(a = sum(weight * grid$a), s = sum(weight * grid$s))
+  spread <- c(sqrt(sum(weight * (grid$a - at[["a"]])^2)), sqrt(sum(weight * (grid$s - at[["s"]])^2)))
+  for (fit in fits) expect_lt(max(abs(as.data.frame(summary(fit))$mean[1:2] - at) / spread), 0.8)
+})
+
+test_that("a run broken off while guides race, or on its way to fixed draws, goes on to the same bits", {
+  whole <- quiet_fit(people_model, people, seed = 1)
+  begin <- whole$phases$step[match("growing batches", whole$phases$phase)]
+  end <- whole$phases$step[match("fixed draws", whole$phases$phase)]
+  expect_gt(end - begin, 10)
+  expect_true(any(vapply(begin:end, function(at) quiet_fit(people_model, people, seed = 1, steps = at)$state$counters[["racing"]] == 1, NA)))
+  for (at in unique(round(c(seq(begin, end, length.out = 8), end + 1:3)))) {
+    on <- update(quiet_fit(people_model, people, seed = 1, steps = at), progress = FALSE)
+    expect_identical(normal_part(on), normal_part(whole))
+    expect_identical(state_of(on)[c("status", "steps", "gap", "state")], state_of(whole)[c("status", "steps", "gap", "state")])
+  }
+})
+
 # Capture and recapture, each animal with a catchability of its own. Its mode has all catchabilities alike and their spread at its bound.
 # R integrates the catchabilities out.
 test_that("hundreds of standardised effects don't end at the bound of their scale", {
