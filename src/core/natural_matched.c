@@ -225,6 +225,8 @@ int fr_matched_evaluate(fr_natural *state, const fr_natural_spec *spec, const fr
     *lost += sums.lost / state->c.pairs / batches;
     batch_gradient(state, w, b, &sums, gradient + (size_t)b * coordinates(d));
   }
-  *usable = fr_vector_finite((size_t)batches, value) && fr_vector_finite((size_t)batches * coordinates(d), gradient);
+  const size_t entries = (size_t)batches * coordinates(d);
+  *usable = fr_vector_finite((size_t)batches, value) && isfinite(fr_dot(entries, gradient, gradient)); /* no overflow in what is made of it */
+  if (!*usable) *lost = 1.0;
   return FR_OK;
 }

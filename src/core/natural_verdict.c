@@ -199,6 +199,7 @@ static int probe(fr_natural *state, const fr_natural_spec *spec, fr_matched_fram
   for (size_t i = 0; i < n; i++) w->trial[i] = length * f->direction[i];
   int status = fr_matched_evaluate(state, spec, w, 1, w->trial, &value, w->gradient, &lost, &usable);
   if (status != FR_OK) return status;
+  c->refused += lost > 0.0;
   if (!usable) return FR_OK;
   f->batches = half;
   fr_matched_mean_gradient(f, f->gradient, first);
