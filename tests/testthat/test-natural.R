@@ -332,6 +332,26 @@ test_that("hundreds of centred effects end at one optimum", {
   for (fit in fits) expect_lt(max(abs(as.data.frame(summary(fit))$mean[1:2] - at) / spread), 0.8)
 })
 
+test_that("a throat does not hold hundreds of effects where there are no fixed draws either", {
+  set.seed(5)
+  g <- rep(1:520, each = 3)
+  data <- list(g = g, J = 520, y = rnorm(length(g), 1 + rnorm(520, 0, 0.5)[g], 1))
+  m <- model({
+    a  ~ normal(0, 5)
+    sd ~ half_cauchy(1)
+    s  ~ half_cauchy(1)
+    u  ~ normal(0, sd, dim = J)
+    y  ~ normal(a + u[g], s)
+  })
+  fits <- lapply(1:3, function(seed) quiet_fit(m, data, seed = seed))
+  expect_true(all(vapply(fits, function(fit) fit$status == "converged", NA)))
+  expect_lt(diff(range(vapply(fits, function(fit) elbo(fit, 4000, seed = 1)$elbo, 0))), 0.1)
+  # the sd of the groups' means by the analysis of variance
+  within <- sum((data$y - ave(data$y, g))^2) / (2 * 520)
+  between <- stats::var(tapply(data$y, g, mean)) - within / 3
+  for (fit in fits) expect_lt(abs(log(as.data.frame(summary(fit))$mean[2] / sqrt(between))), 0.15)
+})
+
 test_that("a run broken off while guides race, or on its way to fixed draws, goes on to the same bits", {
   whole <- quiet_fit(people_model, people, seed = 1)
   begin <- whole$phases$step[match("growing batches", whole$phases$phase)]
