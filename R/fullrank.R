@@ -34,7 +34,7 @@
 #' A model matrix is held once: a fit and its program point at the matrix in `data` (of doubles; one of another type is converted). With d latent
 #' coordinates a packed triangle is 4 d^2 bytes. Steps of `sgd()` work on two of them, of `adam()` and `clipped_adam()` on three, beside the
 #' state that they start from and buffers of some d numbers a particle; of `natural()` on dense factors and their frames, about 22 d^2
-#' numbers above 500 coordinates and up to 100 d^2, or 140 MB, below. Around the steps R holds the guide's d x d `scale_tril`, and for a moment up to four copies of it.
+#' numbers above 500 coordinates and up to 150 d^2, or 140 MB, below. Around the steps R holds the guide's d x d `scale_tril`, and for a moment up to four copies of it.
 #'
 #' @section The verdict:
 #' The guide is judged on draws that it has never seen (with the optimisers other than `natural()`, every 500 steps): half the squared norm

@@ -11,7 +11,7 @@
 #' has never seen. Above 500 coordinates, and above 200 where the log weights hardly vary, it stops without fixed draws, when the
 #' gap, set against what the latest steps have gained, is small: along a curved valley more is left than the gradient says. From 21 to 100 coordinates a
 #' climb that finds no plain mode is followed by a walk, above 100 the walk comes first. Where a climb or a walk ends in the throat of a funnel, a
-#' Normal from earlier on its way competes with the one there, after batch-and-match or 15 steps from each. Up to 50 coordinates, where
+#' Normal from earlier on its way competes with the one there, after batch-and-match or up to 15 steps from each. Up to 50 coordinates, where
 #' the log weights of the guide have an sd of .3 and more when it has arrived, or when a tenth of the budget is spent, up to five climbs from starts that
 #' are uniform on (-2, 2) in every coordinate look for a better mode; from one whose Normal has the clearly higher ELBO the run goes on. Where the gap
 #' has itself an error of more than a tenth of `tol`, 64 steps that average follow, as they do when a converged fit is asked for more.

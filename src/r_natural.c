@@ -39,7 +39,7 @@ static int needed(int element, int d, const fr_natural_counters *c)
   if (element == CLIMB && d > FR_NATURAL_MATCHED_MAX) return c->phase < FR_NATURAL_FAR || (c->phase == FR_NATURAL_GROW && c->rival > -INFINITY);
   if (element == CLIMB) return c->phase <= FR_NATURAL_STEPS || (d <= FR_NATURAL_SCOUT_MAX && c->phase <= FR_NATURAL_SCOUT);
   if (element == BEST_LOC || element == BEST_FACTOR) return c->phase < FR_NATURAL_CONVERGED;
-  if (element == VELOCITY) return d > FR_NATURAL_MATCHED_MAX && c->phase <= FR_NATURAL_GROW;
+  if (element == VELOCITY) return d > FR_NATURAL_MATCHED_MAX && (c->phase < FR_NATURAL_FAR || c->phase == FR_NATURAL_GROW);
   if (element == NATURAL_FRAME) return c->phase <= FR_NATURAL_GROW || c->phase == FR_NATURAL_SCOUT;
   return 1;
 }

@@ -1,12 +1,13 @@
 /* natural.c: see natural.h. The run, its evaluations and batches of pairs; the phases are in natural_*.c. */
-#include "natural_parts.h"
+#include "natural_climb.h"
 
 #include "rng.h"
 #include "special.h"
 #include "svi.h"
 #include "tril.h"
 
-#define WORSE 1.0 /* nats */
+#define WORSE 1.0  /* nats */
+#define TOO_LARGE 1e100 /* for its square, and sums of that, to be numbers */
 
 /* ---- evaluations ---- */
 
@@ -24,11 +25,12 @@ double fr_sum_log_diagonal(int d, const double *factor)
   return sum;
 }
 
+/* A gradient of which nothing finite can be made is not finite. */
 static int point_finite(int d, size_t ld, const double *lp, const double *g, int s)
 {
   if (!isfinite(lp[s])) return 0;
   for (size_t j = 0; g && j < (size_t)d; j++)
-    if (!isfinite(g[j * ld + (size_t)s])) return 0;
+    if (!(fabs(g[j * ld + (size_t)s]) < TOO_LARGE)) return 0;
   return 1;
 }
 
@@ -218,14 +220,27 @@ void fr_natural_from_guide(fr_natural *state, const fr_guide *guide)
   }
 }
 
+/* The best guide so far. While batch-and-match sets out from a rival, that is what came of the first. */
+static void best_of(const fr_natural *state, const double **loc, const double **factor)
+{
+  *loc = state->best_loc;
+  *factor = state->best_factor;
+  if (state->c.phase != FR_NATURAL_MATCH || !state->c.racing) return;
+  const fr_climb_arrays k = fr_climb_layout(state);
+  *loc = k.rival_loc;
+  *factor = k.rival_factor;
+}
+
 /* The guide as it stands; it may lie in work: d + 2 d^2 + fr_dense_work(d) */
 static void at_hand(const fr_natural *state, const double **loc, const double **factor, double *work)
 {
   const size_t n = (size_t)state->d;
   const int phase = (int)state->c.phase, best = state->fallen_back || (phase <= FR_NATURAL_HESSIAN && state->c.best >= 0.0);
-  *loc = best ? state->best_loc : state->loc;
-  *factor = best ? state->best_factor : state->factor;
-  if (best || phase != FR_NATURAL_SOLVE || fr_natural_point(state, state->frame, work, work + n, work + n + n * n) != FR_OK) return;
+  best_of(state, loc, factor);
+  if (best) return;
+  *loc = state->loc;
+  *factor = state->factor;
+  if (phase != FR_NATURAL_SOLVE || fr_natural_point(state, state->frame, work, work + n, work + n + n * n) != FR_OK) return;
   *loc = work;
   *factor = work + n;
 }
@@ -235,14 +250,15 @@ static void at_hand(const fr_natural *state, const double **loc, const double **
 static int choose(fr_natural *state, const fr_natural_spec *spec, double *work)
 {
   const size_t n = (size_t)state->d;
-  const double *loc, *factor;
+  const double *loc, *factor, *best_loc, *best_factor;
   double now, best, *rest = work + n + 2 * n * n + fr_dense_work(state->d);
   if (state->c.best < 0.0 && state->c.judged < 0.0) return FR_OK; /* there is no other */
   at_hand(state, &loc, &factor, work);
-  if (loc == state->best_loc) return FR_OK;
+  best_of(state, &best_loc, &best_factor);
+  if (loc == best_loc) return FR_OK;
   const fr_natural_counters before = state->c;
   int status = fr_natural_quick(state, spec, loc, factor, FR_NATURAL_PAIRS, state->c.batch, &now, rest);
-  if (status == FR_OK) status = fr_natural_quick(state, spec, state->best_loc, state->best_factor, FR_NATURAL_PAIRS, state->c.batch, &best, rest);
+  if (status == FR_OK) status = fr_natural_quick(state, spec, best_loc, best_factor, FR_NATURAL_PAIRS, state->c.batch, &best, rest);
   state->c = before;
   state->fallen_back = status == FR_OK && !(now >= best - WORSE);
   return status == FR_INTERRUPTED ? FR_OK : status;

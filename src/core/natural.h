@@ -115,7 +115,7 @@ typedef struct {
   double *mean_gradient;           /* d: of the step before */
   double *velocity;                /* fr_natural_velocity_size(d): of the growing phase, (d, d x d lower); NULL where there is none */
   double *climb;                   /* fr_natural_climb_size(d), NULL once the climb is over and no rival left */
-  double *frame;                   /* fr_natural_frame_size(d), NULL before verdict and for large d */
+  double *frame;                   /* fr_natural_frame_size(d), NULL once the verdict is over */
 } fr_natural;
 
 typedef struct {

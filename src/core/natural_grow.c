@@ -30,7 +30,8 @@
 #define NEAR 10.0      /* gap in units of tol above which the best guide is kept at each move */
 #define HIDDEN 0.05    /* signal, as a part of its noise, below which batches grow */
 #define LEG 15.0       /* units in which two guides that compete have their turn, at most */
-#define ARRIVED 1.0    /* nats of a gap that end it */
+#define ARRIVED 1.0    /* nats of a gap that end it, */
+#define HOPELESS 3.0   /* ... and batches in a row with draws that were not finite */
 #define PLAIN 0.2      /* sd of the log weights' means over pairs up to which the ELBO curves as the natural gradient has it */
 #define WORSE 1.0      /* nats, and WORSE_ERRORS errors, by which a guide that is given up is below the best */
 #define WORSE_ERRORS 4.0
@@ -282,15 +283,14 @@ static int race_on(fr_natural *state, const fr_natural_spec *spec, double *work)
     double gain, se;
     int status = gained(state, spec, &gain, &se, work);
     if (status != FR_OK) return status;
-    if (!(gain > 0.0)) {
-      memcpy(state->loc, state->best_loc, n * sizeof(double));
-      memcpy(state->factor, state->best_factor, n * n * sizeof(double));
-      c->pairs = 0.0;
-    }
+    const int won = gain > 0.0;
+    memcpy(won ? state->best_loc : state->loc, won ? state->loc : state->best_loc, n * sizeof(double));
+    memcpy(won ? state->best_factor : state->factor, won ? state->factor : state->best_factor, n * n * sizeof(double));
+    if (!won) c->pairs = 0.0;
     c->racing = 0.0;
   }
-  c->at = 0.0;
-  c->shrunk = 0.0;
+  c->at = c->bad = c->in_a_row = c->shrunk = 0.0;
+  c->gap = c->gap_se = NAN;
   return FR_OK;
 }
 
@@ -339,7 +339,7 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   grow_batch g;
   lay_out(state->d, work, &g);
   const int arrived = c->pairs > 0.0 && fmax(c->gap, 0.0) + ERRORS * c->gap_se < ARRIVED;
-  if (races(c) && (arrived || c->at >= LEG)) return race_on(state, spec, chunk_work(state->d, &g));
+  if (races(c) && (arrived || c->at >= LEG || c->bad > HOPELESS)) return race_on(state, spec, chunk_work(state->d, &g));
   c->at += 1.0;
   if (c->pairs == 0.0) {
     c->pairs = FIRST_PAIRS;
@@ -394,6 +394,7 @@ int fr_natural_grow(fr_natural *state, const fr_natural_spec *spec, double *work
   /* nothing is evaluated from here on */
   fr_natural_succeed(state);
   if (state->d <= FR_NATURAL_FIXED_MAX && finite && !races(c) && most < ARRIVED && elbo_se * sqrt(P) > PLAIN) { /* noise hides a flat ridge */
+    if (!(c->elbo <= c->score)) keep(state, elbo_se, gap);
     c->bad = 0.0;
     c->pairs = 0.0;
     c->phase = FR_NATURAL_VERDICT;

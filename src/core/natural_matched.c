@@ -1,7 +1,7 @@
 /* natural_matched.c: fixed draws, and the ELBO over them in the natural frame.
  *
  * Natural coordinates u around (loc, L): mean loc + L u_m, factor L T(u) with T = I + a symmetric matrix, scaled so that |u|^2 / 2 is
- * the KL divergence to (loc, L) to second order; the ELBO's Hessian in u is then close to -I. Batches of P half-draws, 4 to 16, each
+ * the KL divergence to (loc, L) to second order; the ELBO's Hessian in u is then close to -I. Batches of P half-draws, 4 to 16 (4 to 6 where d is large), each
  * whitened so that the mean of e e' is I exactly, are used as pairs loc +- L e (Burroni et al. 2024 and Giordano et al. 2024 fix
  * draws; matching their moments takes out what a quadratic log density would add to the noise). */
 #include "natural_matched.h"

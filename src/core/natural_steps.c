@@ -65,6 +65,13 @@ static void gram(int d, step_batch *s)
   for (int i = 0; i < P * P; i++) s->factor_gram[i] = 0.5 * s->b_gram[i] * s->e_gram[i];
 }
 
+/* no overflow */
+static int grams_finite(const step_batch *s)
+{
+  const size_t n = (size_t)s->pairs.kept * (size_t)s->pairs.kept;
+  return fr_vector_finite(n, s->loc_gram) && fr_vector_finite(n, s->factor_gram);
+}
+
 /* Sum over different pairs, as a mean; and the noise of the mean's squared norm. */
 static void signal_and_noise(int P, const double *K, double *signal, double *noise)
 {
@@ -213,8 +220,7 @@ static int take_step(fr_natural *state, const fr_natural_spec *spec, step_batch 
   fr_pairs_whiten(state->d, state->factor, &s->pairs, s->a, s->b);
   gram(state->d, s);
   mean_of_rows(state->d, s->pairs.ld, s->pairs.kept, s->a, mean);
-  const size_t grams = (size_t)s->pairs.kept * (size_t)s->pairs.kept;
-  *done = fr_vector_finite(grams, s->loc_gram) && fr_vector_finite(grams, s->factor_gram); /* no overflow */
+  *done = grams_finite(s);
   if (!*done) return FR_OK;
   fr_natural_succeed(state);
   state->c.elbo = batch_elbo(state, s);
@@ -286,6 +292,10 @@ int fr_natural_polish(fr_natural *state, const fr_natural_spec *spec, double *wo
   }
   fr_pairs_whiten(state->d, state->factor, &s.pairs, s.a, s.b);
   gram(state->d, &s);
+  if (!grams_finite(&s)) {
+    state->c.refused += 1.0;
+    return FR_OK;
+  }
   state->c.elbo = batch_elbo(state, &s);
   mean_of_rows(state->d, s.pairs.ld, s.pairs.kept, s.a, mean);
   const double rate = 2.0 * s.pairs.P / state->c.gradients;

@@ -20,7 +20,7 @@
 #define BAND 8
 enum shape { GAUSSIAN, LOG_GAMMA, FUNNEL };
 
-enum fault { VALUE_NAN, VALUE_INF, VALUE_MINUS_INF, GRADIENT_NAN, FAULTS };
+enum fault { VALUE_NAN, VALUE_INF, VALUE_MINUS_INF, GRADIENT_NAN, GRADIENT_HUGE, FAULTS };
 enum place { BY_CHANCE, HALF_SPACE };
 
 typedef struct {
@@ -91,9 +91,9 @@ static int log_density(void *model, int S, size_t ld, const double *z, double *l
     }
     t->points += 1.0;
     if (!fails_here(t, z[s])) continue;
-    if (t->fault == GRADIENT_NAN && !gradient) continue;
+    if (t->fault >= GRADIENT_NAN && !gradient) continue;
     t->failed += 1.0;
-    if (t->fault == GRADIENT_NAN) gradient[(d - 1) * ld + (size_t)s] = NAN;
+    if (t->fault >= GRADIENT_NAN) gradient[(d - 1) * ld + (size_t)s] = t->fault == GRADIENT_NAN ? NAN : 1e200;
     else log_prob[s] = t->fault == VALUE_NAN ? NAN : t->fault == VALUE_INF ? INFINITY : -INFINITY;
   }
   return FR_OK;
