@@ -204,7 +204,7 @@ static void restore(fr_natural *state)
 
 void fr_natural_init(fr_natural *state)
 {
-  state->c = (fr_natural_counters){.phase = FR_NATURAL_CLIMB, .path = -1.0, .best = -1.0, .score = -INFINITY, .rival = -INFINITY, .batch = 1.0,
+  state->c = (fr_natural_counters){.phase = FR_NATURAL_CLIMB, .path = -1.0, .best = -1.0, .score = -INFINITY, .rival = -INFINITY, .walk = -INFINITY, .batch = 1.0,
                                    .gap = NAN, .gap_se = NAN, .floor = NAN, .left = INFINITY, .elbo = NAN, .judged = -1.0};
 }
 

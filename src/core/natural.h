@@ -66,6 +66,7 @@ enum fr_natural_phase {
   X(funnel)         /* 1 once earlier points of the path have been tried because the mode was far from the optimum */ \
   X(refining)       /* points tried around the best of those */ \
   X(rival)          /* ELBO of a Normal that did not win, but lies earlier than what did, on the path or, where d is large, on the walk; -Inf: none */ \
+  X(walk)           /* quick ELBO of the Normal where the walk has led, when d is large; -Inf: none */ \
   X(racing)         /* 1 while batch-and-match, or the growing phase, sets out from that */ \
   X(at)             /* position within a phase: path point, candidate, column, iteration */ \
   X(value)          /* at the point from which a line is searched */ \

@@ -129,8 +129,15 @@ int fr_walk_in(fr_natural *state, const fr_natural_spec *spec, const fr_climb_ar
   double score;
   const int large = state->d > FR_NATURAL_MATCHED_MAX;
   int status = walk_from(state, spec, k->origin, k->hessian, large ? k->rival_loc : NULL, k->rival_factor, &score, work);
-  if (status == FR_OK) compete(state, score, k->origin, k->hessian);
-  return status;
+  if (status != FR_OK) return status;
+  compete(state, score, k->origin, k->hessian);
+  if (large) state->c.walk = score;
+  if (large && state->c.rival == -INFINITY) { /* should the climb lead further */
+    const size_t n = (size_t)state->d;
+    memcpy(k->rival_loc, k->origin, n * sizeof(double));
+    for (size_t j = 0; j < n; j++) k->rival_factor[j] = k->hessian[j * n + j];
+  }
+  return FR_OK;
 }
 
 int fr_walk_anew(fr_natural *state, const fr_natural_spec *spec, const fr_climb_arrays *k, int *found, double *work)

@@ -9,7 +9,9 @@
 #define SPREAD 30.0     /* of sds in the frame of a Hessian that ask for one */
 #define AROUND 2        /* points tried around the best of the path */
 #define BENT 0.1        /* least size of a negative curvature in the frame */
-#define RIVAL 10.0      /* nats by which a rival may be worse */
+#define RIVAL 10.0      /* nats by which a rival may be worse, */
+#define SHORT 0.2       /* ... and where d is large a coordinate */
+#define ELSEWHERE 10.0  /* squared sds a coordinate that are far from a Normal */
 #define PLAIN 1.0       /* nats by which the density at a mode may be other than its Hessian says */
 
 /* ---- candidates ---- */
@@ -72,12 +74,29 @@ int fr_natural_score(fr_natural *state, const fr_natural_spec *spec, double *wor
 
 /* ---- Hessian ---- */
 
+/* The squared distance of x from the best Normal's centre, in its sds. work: d */
+static double distance_from_best(const fr_natural *state, const double *x, double *work)
+{
+  const size_t n = (size_t)state->d;
+  double square = 0.0;
+  for (size_t i = 0; i < n; i++) {
+    const double *row = state->best_factor + i * n;
+    work[i] = (x[i] - state->best_loc[i] - fr_dot(i, row, work)) / row[i];
+    square += work[i] * work[i];
+  }
+  return square;
+}
+
 static void leave(fr_natural *state)
 {
   const size_t n = (size_t)state->d;
   if (state->c.unfinished && state->c.round + 1.0 < FR_NATURAL_ROUNDS) {
     fr_next_round(state, state->best_loc, state->best_factor);
     return;
+  }
+  if (state->c.best != 0.0 && state->c.rival == -INFINITY && state->c.walk > state->c.score - SHORT * n) { /* what won lies further on than the walk */
+    const fr_climb_arrays k = fr_climb_layout(state);
+    if (distance_from_best(state, k.rival_loc, k.direction) > ELSEWHERE * n) state->c.rival = state->c.walk;
   }
   if (state->c.scouting == 0.0) { /* a scout's Normal has yet to be compared with the guide */
     memcpy(state->loc, state->best_loc, n * sizeof(double));
@@ -122,7 +141,6 @@ static void next_point(fr_natural *state, int gained, int plain)
     return;
   }
   const int mode = at_end && gained && plain && c->small >= FR_PATIENCE && !c->funnel && !c->unfinished;
-  if (mode) c->rival = -INFINITY;
   /* where the climb began is one more */
   const int beginning = state->d > FR_WALK_FROM && c->round == 0.0 && c->refining == 0.0 && !mode;
   const int walk = state->d > FR_WALK_AFTER && state->d <= FR_WALK_FROM && !c->walked && !c->unfinished && !mode;

@@ -278,12 +278,15 @@ test_that("deep in a throat is not where a run goes on from when a Normal furthe
 })
 
 test_that("a run broken off while two Normals compete goes on to the same bits", {
-  whole <- quiet_fit(falcons$model, falcons$data, seed = 3)
-  begin <- whole$phases$step[match("batch and match", whole$phases$phase)]
-  end <- whole$phases$step[match("natural gradient", whole$phases$phase)]
-  expect_gt(end - begin, 16) # more than one of them takes
+  for (seed in 3:12) { # the rounding of the instruction set decides in which of them there are two
+    whole <- quiet_fit(falcons$model, falcons$data, seed = seed)
+    begin <- whole$phases$step[match("batch and match", whole$phases$phase)]
+    end <- whole$phases$step[match("natural gradient", whole$phases$phase)]
+    if (end - begin > 16) break # more than one of them takes
+  }
+  expect_gt(end - begin, 16)
   for (at in round(seq(begin - 3, end, length.out = 8))) {
-    on <- update(quiet_fit(falcons$model, falcons$data, seed = 3, steps = at), progress = FALSE)
+    on <- update(quiet_fit(falcons$model, falcons$data, seed = seed, steps = at), progress = FALSE)
     expect_identical(normal_part(on), normal_part(whole))
     expect_identical(state_of(on)[c("status", "steps", "gap", "state")], state_of(whole)[c("status", "steps", "gap", "state")])
   }
