@@ -18,7 +18,8 @@
 #'   * `$log_weight_sd`: standard deviation of log p(z) - log q(z), zero when the guide is the posterior; `Inf` when the density of a draw is
 #'     zero or not a number.
 #'   * `$ess`: effective number of the fresh draws, sum(w)^2 / sum(w^2), if they were weighted by their ratios. There are 1,000 of
-#'     them; 250 where the ratios of the first 250 hardly vary (`$log_weight_sd` below 0.1).
+#'     them; 250 where the ratios of the first 250 hardly vary (`$log_weight_sd` below 0.1), and 4,000 where they vary much (0.5 and more), up to 500
+#'     coordinates: k-hat of 1,000 draws has itself a standard deviation of 0.15 to 0.2 there.
 #'   * `$nonfinite`: how many evaluations during the fit were not finite, by site.
 #'   * `$restarts`: NULL without `restarts`; otherwise a data frame with a row a start: `start`, `seed`, `status` (also "failed" where no start was
 #'     found, and "not run" after an interrupt), `elbo` with its standard error `se`, `gap`, `gradients`, `distance` of its mean from that of the kept start
@@ -92,6 +93,9 @@ restart_counts <- function(table) {
 # Log weights with a smaller spread hardly vary: reweighting by them would cost sd^2, some 2 percent, of the draws, and the shape of
 # their tail, a fit to noise, says nothing.
 flat_weights_sd <- 0.15
+
+# ... and from which k-hat takes more draws.
+varied_weights_sd <- 0.5
 
 # What k-hat means here, in words.
 khat_text <- function(khat, log_weight_sd) {

@@ -235,7 +235,8 @@ judging_eps <- function(fit, draws) draw_eps(draws, fit$compiled$program$d, mix_
 
 # What is known of the fit from fresh draws: ELBO, gap, importance weights. Where the first quarter of the draws shows weights that
 # hardly vary, to a third less than flat_weights_sd, the others are not drawn: k-hat has no meaning there, and the ELBO's error is
-# below 0.01 nat. They are the same draws as far as they go.
+# below 0.01 nat. Where they vary much, k-hat of so many has itself an sd of almost 0.2, and four times as many are drawn, unless d is
+# large. They are the same draws as far as they go.
 judge_fit <- function(fit, verdict = NULL, draws = 1000L) {
   g <- fit$guide
   step <- fit$state$step
@@ -244,6 +245,9 @@ judge_fit <- function(fit, verdict = NULL, draws = 1000L) {
   first <- seq_len(draws %/% 4L)
   weights <- log_weights(g, eps[first, , drop = FALSE])
   if (!isTRUE(stats::sd(weights) < 2 / 3 * flat_weights_sd)) weights <- c(weights, log_weights(g, eps[-first, , drop = FALSE]))
+  if (ncol(eps) <= 500L && isTRUE(stats::sd(weights) >= varied_weights_sd)) {
+    weights <- c(weights, log_weights(g, judging_eps(fit, 4L * draws)[-seq_len(draws), , drop = FALSE]))
+  }
   finite <- weights[is.finite(weights)]
   fit$log_weights <- weights
   fit$elbo <- if (length(finite) == length(weights)) mean(weights) else if (length(finite)) mean(finite) else NA_real_

@@ -13,7 +13,7 @@
 #'   * "correlation": of the unconstrained coordinates, as in [correlation()], with lines between sites.
 #'   * "pairs": draws of the unconstrained coordinates, resampled by their importance weights where k-hat allows it, under the ellipses that hold 50 and 95 percent of the fitted Normal; above the diagonal the
 #'     correlation of the Normal and, in brackets, of these draws. Where the two differ, so do the Normal and the posterior.
-#'   * "weights": log p(z) - log q(z) of the 1,000 fresh draws that judged the fit (250 where these hardly vary), and their largest ratios, by rank, before (dots) and after (line) Pareto smoothing. A line that stays low
+#'   * "weights": log p(z) - log q(z) of the fresh draws that judged the fit (1,000; 250 where these hardly vary, 4,000 where they vary by 0.5 and more), and their largest ratios, by rank, before (dots) and after (line) Pareto smoothing. A line that stays low
 #'     means that no few draws carry the weight.
 #' @param pars Which parameters: how many of the first ones, or their names (`"theta[2]"`, or `"theta"` for a whole site). By default
 #'   as many as can be read: 8 marginals on the page of all, 20 alone, 5 pairs, and all correlations.

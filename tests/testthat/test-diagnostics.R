@@ -38,7 +38,7 @@ test_that("the gap is the distance to the optimum, in nats", {
   expect_match(paste(printed(d), collapse = " "), "without meaning here")
 })
 
-test_that("more than a quarter of the draws are looked at only where their weights vary", {
+test_that("the more the weights vary, the more draws are looked at", {
   # N(0, s^2) as a guide of N(0, 1) has log weights of sd |1 - s^2| / sqrt(2)
   judged <- function(sd) fullrank:::judge_fit(within_state(known_fit(one, list(), 0, matrix(1 + sqrt(2) * sd))))
   few <- judged(0.06)
@@ -46,9 +46,11 @@ test_that("more than a quarter of the draws are looked at only where their weigh
   expect_equal(few$log_weight_sd, 0.06, tolerance = 0.2)
   many <- judged(0.2)
   expect_length(many$log_weights, 1000)
-  for (fit in list(few, many)) {
+  most <- judged(0.6)
+  expect_length(most$log_weights, 4000)
+  for (fit in list(few, many, most)) {
     n <- length(fit$log_weights)
-    expect_identical(fit$log_weights, fullrank:::log_weights(fit$guide, fullrank:::judging_eps(fit, 1000)[seq_len(n), , drop = FALSE]))
+    expect_identical(fit$log_weights, fullrank:::log_weights(fit$guide, fullrank:::judging_eps(fit, 4000)[seq_len(n), , drop = FALSE]))
     expect_equal(fit$elbo_se, stats::sd(fit$log_weights) / sqrt(n))
   }
   # what is not finite in the first quarter is no reason to stop there

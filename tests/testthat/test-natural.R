@@ -85,7 +85,7 @@ expect_true_status <- function(fit) {
   expect_false(fit$status == "converged" && off > 0.03)
   shown <- paste(trimws(utils::capture.output(print(fit))), collapse = " ")
   expect_match(shown, switch(fit$status, converged = "^Converged", budget_exhausted = "^NOT CONVERGED", diverged = "^DIVERGED"))
-  if (off > 0) expect_match(shown, "WARNING: the log density is not finite at [0-9,]+ of 1,000 fresh draws")
+  if (off > 0) expect_match(shown, "WARNING: the log density is not finite at [0-9,]+ of [14],000 fresh draws")
 }
 
 test_that("a density that is NaN in a half-space ends with a true status, and the site is named", {
