@@ -29,6 +29,6 @@ test_that("a model matrix is held once", {
     y ~ bernoulli_logit(X %*% b)
   })
   used <- most_bytes(fit <- fullrank(m, data, optimizer = adam(), particles = 8, steps = 2, seed = 1))
-  expect_lt(used, 0.7 * 8 * n * p)
+  expect_lt(used, 1.2 * 8 * n * p) # with a copy it would be 1.8: the rest is n numbers a particle and the draws that judge the fit
   expect_equal(fit$status, "fixed_steps")
 })
